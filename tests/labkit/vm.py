@@ -12,14 +12,14 @@ import selectors
 import signal
 import socket
 import subprocess
-import sys
 import termios
 import time
 import tty
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from . import initramfs, kernels, modules
+from . import initramfs, kernels, modules, stdin
 from .paths import CACHE, bin_dir
 from .say import TIMED_OUT, LabError, say, tail
 
@@ -75,7 +75,6 @@ class Machine:
         self.expected = {"out": 0, "err": 0}
         self.failure = ""
         self.started = False
-        self.input = bytearray(b"\n")  # the byte that tells the guest that the host is there
         self.control_text = b""
         self.ends: dict[str, socket.socket] = {}
 
@@ -126,39 +125,30 @@ class Machine:
             end.close()
 
     def _serve(self, deadline: float) -> int:
-        selector = selectors.PollSelector()
-        for name, end in self.ends.items():
-            selector.register(end, selectors.EVENT_READ, name)
-        self._send_input(selector)
-        if self._passes_input():
-            selector.register(0, selectors.EVENT_READ, "stdin")
-        while True:
-            if self._all_here():
-                return self._verdict()
+        self.selector = selectors.PollSelector()
+        for name in ("console", "out", "err", "ctl"):
+            self.selector.register(self.ends[name], selectors.EVENT_READ, partial(self._on_readable, name))
+        stdin.Feeder(self.selector, self.ends["in"], stdin.is_passed(self.options.terminal))
+        while not self._all_here():
             left = deadline - time.monotonic()
             if left <= 0:
                 say(f"timed out after {self.options.timeout:g} s; the machine is ended" + self._last_words())
                 return TIMED_OUT
             gone = self.qemu.poll() is not None
-            events = selector.select(0 if gone else min(left, 1.0))
+            events = self.selector.select(0 if gone else min(left, 1.0))
             for key, _ in events:
-                self._on_readable(selector, key.data)
+                key.data()
             if gone and not events:
-                return self._verdict()
+                break
+        return self._verdict()
 
-    def _on_readable(self, selector, name: str) -> None:
-        if name == "stdin":
-            self._read_stdin(selector)
-            return
-        if name == "in":
-            self._send_input(selector)
-            return
+    def _on_readable(self, name: str) -> None:
         try:
             data = self.ends[name].recv(65536)
         except (BlockingIOError, ConnectionResetError):
             data = b""
         if not data:
-            selector.unregister(self.ends[name])
+            self.selector.unregister(self.ends[name])
         elif name == "console":
             self._take_console(data)
         elif name == "ctl":
@@ -184,56 +174,6 @@ class Machine:
                 self.status, self.expected["out"], self.expected["err"] = map(int, rest.split())
             elif word == "fail":
                 self.failure = rest
-
-    # The caller's input is passed on unless it is a terminal: `lab run` in a script at a terminal must not eat
-    # what is typed for the script. `lab shell` is for typing.
-    def _passes_input(self) -> bool:
-        if self.options.terminal:
-            return True
-        try:
-            if not os.isatty(0):
-                os.fstat(0)
-                return True
-        except OSError:
-            pass
-        self._end_input()
-        return False
-
-    def _read_stdin(self, selector) -> None:
-        data = os.read(0, 65536)
-        if data:
-            self.input += data
-        selector.unregister(0)  # until this much is on its way
-        self.input_ended = not data
-        self._send_input(selector)
-
-    def _send_input(self, selector) -> None:
-        end = self.ends["in"]
-        if self.input:
-            try:
-                sent = end.send(self.input)
-                del self.input[:sent]
-            except BlockingIOError:
-                pass
-            except OSError:
-                self.input.clear()
-        known = selector.get_map()
-        if self.input:
-            if end in known:
-                selector.modify(end, selectors.EVENT_WRITE, "in")
-            return
-        if end in known:
-            selector.unregister(end)
-        if self.__dict__.get("input_ended"):
-            self._end_input()
-        elif "input_ended" in self.__dict__ and 0 not in known:
-            selector.register(0, selectors.EVENT_READ, "stdin")
-
-    def _end_input(self) -> None:
-        try:
-            self.ends["in"].shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
 
     def _send_size(self) -> None:
         if not self.options.terminal:

@@ -117,7 +117,8 @@ int wait_for_port(const std::string& name) {
 int wait_for_input_port() {
     const int fd = wait_for_port("lab.in");
     char first = 0;
-    while (read(fd, &first, 1) != 1) usleep(1000);
+    while (read(fd, &first, 1) != 1)
+        usleep(1000);
     return fd;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -95,9 +96,17 @@ constexpr const char* kMasked[] = {
     "blk-availability.service",
     "dev-hugepages.mount",
     "dev-mqueue.mount",
-    "keyboard-setup.service",
     "console-setup.service",
+    "cryptsetup.target",
+    "integritysetup.target",
+    "keyboard-setup.service",
+    "kmod-static-nodes.service",
     "ldconfig.service",
+    "modprobe@.service",
+    "proc-sys-fs-binfmt_misc.automount",
+    "sys-fs-fuse-connections.mount",
+    "sys-kernel-config.mount",
+    "systemd-ask-password-console.path",
     "systemd-binfmt.service",
     "systemd-firstboot.service",
     "systemd-hwdb-update.service",
@@ -118,14 +127,36 @@ constexpr const char* kMasked[] = {
     "systemd-update-done.service",
     "systemd-update-utmp.service",
     "timers.target",
+    "veritysetup.target",
 };
+
+// Generators are programs run before the first unit; what they would generate (mounts of the host's disks,
+// consoles, init scripts of the host's services) has no place here.
+std::vector<std::string> generators() {
+    std::vector<std::string> names;
+    for (const char* place : {"/lib", "/etc", "/usr/local/lib"}) {
+        DIR* directory = opendir((std::string(place) + "/systemd/system-generators").c_str());
+        if (directory == nullptr) continue;
+        while (const dirent* entry = readdir(directory)) {
+            if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+        }
+        closedir(directory);
+    }
+    return names;
+}
+
+template <typename Names>
+void mask(const std::string& directory, const Names& names) {
+    make_directories(directory);
+    for (const auto& name : names) {
+        [[maybe_unused]] const int linked = symlink("/dev/null", (directory + "/" + name).c_str());
+    }
+}
 
 void write_units() {
     const std::string units = "/run/systemd/system";
-    make_directories(units);
-    for (const char* unit : kMasked) {
-        [[maybe_unused]] const int linked = symlink("/dev/null", (units + "/" + unit).c_str());
-    }
+    mask(units, kMasked);
+    mask("/run/systemd/system-generators", generators());
     write_file(units + "/lab.target",
                "[Unit]\nDescription=the command of the lab\nRequires=basic.target lab.service\n"
                "Wants=dbus.socket\nAfter=basic.target\nAllowIsolate=yes\n");
