@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Configuration keys as data. A table of KeySpec is the one source for the parser (types, ranges, defaults, "did you
+// mean"), the manual lvsd.toml(5) and the JSON schema. Parts that bring keys of their own (every checker kind)
+// publish such a table; lvs_config reads it without knowing the part.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "lvsd/base/base.hpp"
+
+namespace lvs {
+
+enum class ValueType {
+    string,
+    boolean,
+    integer,   // min..max
+    duration,  // string with unit; min..max in nanoseconds
+    address,   // IpAddress
+    endpoint,  // address with port
+    prefix,    // address with optional /length
+    choice,    // one of `choices`
+    strings,   // list of strings
+    prefixes,  // list of prefixes
+    ranges,    // status ranges: 200, "200-299", or a list of them
+};
+
+struct KeySpec {
+    std::string_view key;
+    ValueType type = ValueType::string;
+    std::string_view fallback = {};  // the default, written as in the file ("2s", "true"); empty = none
+    bool required = false;
+    std::int64_t min = 0;
+    std::int64_t max = 0;  // min == max == 0: no range
+    std::span<const std::string_view> choices = {};
+    std::string_view doc = {};      // one or two sentences for the manual
+    std::string_view example = {};  // as written in the file
+};
+
+struct StatusRange {
+    std::uint16_t first = 200;
+    std::uint16_t last = 299;
+    friend auto operator<=>(const StatusRange&, const StatusRange&) = default;
+};
+
+// A parsed value of one key. endpoint/address/prefix values keep their type.
+using ParamValue = std::variant<std::string, bool, std::int64_t, Duration, IpAddress, Endpoint, Prefix,
+                                std::vector<std::string>, std::vector<Prefix>, std::vector<StatusRange>>;
+
+// The parsed values of one table, defaults filled in; keys without value and default are absent.
+using Params = std::map<std::string, ParamValue, std::less<>>;
+
+template <class T>
+[[nodiscard]] const T* param(const Params& params, std::string_view key) {
+    const auto found = params.find(key);
+    return found == params.end() ? nullptr : std::get_if<T>(&found->second);
+}
+
+// What a checker kind tells the configuration: its name, its keys, its manual paragraph.
+struct KindSpec {
+    std::string_view kind;  // "http"
+    std::string_view doc;
+    std::span<const KeySpec> keys;
+};
+
+}  // namespace lvs
