@@ -121,7 +121,7 @@ private:
         const auto found = std::ranges::find(names_, *text);
         if (found != names_.end()) return static_cast<std::size_t>(found - names_.begin());
         report_.add(entry->value.place,
-                    fmt::format("there is no check of kind {}, expected one of {}{}", quoted(*text),
+                    fmt::format("there is no check of kind {}, expected one of {}{}", in_quotes(*text),
                                 listed(names_, '"'), suggest(*text, names_, '"')));
         return std::nullopt;
     }
@@ -334,7 +334,7 @@ void each_named(const Entry& section, Report& report, BuildOne build_one) {
             !entry.key.empty() && entry.key.size() <= kMaxName && consists_of(entry.key, kNameChars);
         if (!good_name)
             report.add(entry.place, fmt::format("{} is no name, expected 1 to {} characters from [{}]",
-                                                quoted(entry.key), kMaxName, kNameChars));
+                                                in_quotes(entry.key), kMaxName, kNameChars));
         if (std::holds_alternative<Table>(entry.value.data))
             build_one(entry.key, entry.value);
         else
@@ -359,7 +359,7 @@ Draft build(const Value& root, std::span<const KindSpec> kinds, Report& report) 
             });
         } else if (entry.key != "global") {
             report.add(entry.place,
-                       fmt::format("unknown section or key {}, expected one of {}{}", quoted(entry.key),
+                       fmt::format("unknown section or key {}, expected one of {}{}", in_quotes(entry.key),
                                    listed(kTopLevel, '`'), suggest(entry.key, kTopLevel, '`')));
         } else if (std::holds_alternative<Table>(entry.value.data)) {
             out.global = build_global(entry.value, report);

@@ -71,7 +71,8 @@ std::string explain(std::string_view description) {
             return fmt::format("`{}` is defined twice", rest.substr(first + 1, last - first - 1));
     }
     std::string out = fmt::format("not valid TOML: {}", description);
-    for (const std::string_view what : {"boolean", "decimal integer", "floating-point", "time", "date"})
+    for (const std::string_view what :
+         {"boolean", "decimal integer", "floating-point", "time", "date", "value: could not"})
         if (description.starts_with(what)) return out + " (text, addresses and durations stand in quotes)";
     return out;
 }

@@ -41,7 +41,7 @@ const Entry* find(const Table& table, std::string_view key) {
     return found == table.end() ? nullptr : &*found;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string out = "\"";
     const bool cut = text.size() > kMaxShown;
     for (const char c : text.substr(0, kMaxShown)) {
@@ -59,7 +59,7 @@ std::string quoted(std::string_view text) {
 
 std::string show(const Value& value) {
     struct {
-        std::string operator()(const std::string& text) const { return quoted(text); }
+        std::string operator()(const std::string& text) const { return in_quotes(text); }
         std::string operator()(bool truth) const { return truth ? "true" : "false"; }
         std::string operator()(std::int64_t number) const { return fmt::format("{}", number); }
         std::string operator()(const Other& other) const { return std::string(other.name); }
@@ -71,7 +71,7 @@ std::string show(const Value& value) {
 
 std::string suggest(std::string_view written, std::span<const std::string_view> candidates, char quote) {
     if (written.size() > kMaxCompared) return {};
-    std::size_t best = written.size() <= 3 ? 1 : 1 + written.size() / 4;  // farther away is no typo
+    std::size_t best = written.size() <= 4 ? 1 : 1 + written.size() / 4;  // farther away is no typo
     std::string_view nearest;
     for (const auto candidate : candidates) {
         const auto distance =

@@ -46,7 +46,7 @@ struct Entry {
 
 // What was found, for messages: "text", 42, a list.
 [[nodiscard]] std::string show(const Value& value);
-[[nodiscard]] std::string quoted(std::string_view text);  // shortened, control characters escaped
+[[nodiscard]] std::string in_quotes(std::string_view text);  // shortened, control characters escaped
 
 // ", did you mean `near`?" or nothing.
 [[nodiscard]] std::string suggest(std::string_view written, std::span<const std::string_view> candidates,
