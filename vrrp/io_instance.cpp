@@ -116,11 +116,13 @@ void Instance::begin(Time now, const Link& link, const IpAddress& source) {
 }
 
 void Instance::stop(Time now, Reason reason) {
+    link_lost_ = reason == Reason::interface;  // a goodbye that cannot leave is no trouble
     machine_.handle(now, Stop{reason}, effects_);
     perform(now);
     if (wire_ != nullptr) host_.leave(*this, *wire_);
     wire_ = nullptr;
     index_ = 0;
+    link_lost_ = false;
 }
 
 // ---- what happens to the machine --------------------------------------------------------------------------
@@ -249,7 +251,7 @@ void Instance::transmit(Time now, const Advert& advert, const IpAddress& destina
     const Envelope envelope{.source = machine_.source(), .destination = destination};
     const auto size = encode(advert, envelope, buffer);
     const int error = wire_->socket.send(envelope.source, envelope.destination, {buffer.data(), size});
-    if (error != 0 && send_error_ == 0) trouble(now, Trouble::send, error);
+    if (error != 0 && !link_lost_ && send_error_ == 0) trouble(now, Trouble::send, error);
     send_error_ = error;
 }
 

@@ -125,6 +125,7 @@ private:
     std::uint32_t held_ = 0;
     bool adding_ = false;
     bool fault_ = false;
+    bool link_lost_ = false;
     std::size_t next_announcement_ = SIZE_MAX;
     Waiting waiting_ = Waiting::none;
     bool announced_waiting_ = false;
