@@ -35,7 +35,7 @@ def build(preset: str, *targets: str) -> None:
     if not all(_knows(preset, target, environment) for target in targets):
         targets = ()
     say(f"building build/{preset}" + (f": {' '.join(targets)}" if targets else ""))
-    _run(["ninja", "-C", str(BUILD / preset), *targets], environment, preset)
+    _run(["ninja", "-C", str(BUILD / preset), "-j", str(os.cpu_count()), *targets], environment, preset)
 
 
 def _knows(preset: str, target: str, environment) -> bool:
