@@ -91,7 +91,10 @@ def _add_demo(commands) -> None:
     parser.add_argument("--keep", action="store_true", help="leave a shell in the running cluster at the end")
     parser.add_argument("--kernel", choices=NAMES, default="6.1", help="default 6.1")
     parser.add_argument("--ipvs", choices=("stock", "bundled"), default="stock", help="default stock")
-    parser.set_defaults(function=lambda options: demo.run(options.kernel, options.ipvs, options.keep))
+    parser.add_argument("--director", choices=("lvsd", "keepalived"), default="lvsd",
+                        help="what runs on the directors; keepalived to compare")
+    parser.set_defaults(function=lambda options: demo.run(options.kernel, options.ipvs, options.keep,
+                                                          options.director))
 
 
 def _add_test(commands) -> None:

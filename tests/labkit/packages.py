@@ -23,9 +23,10 @@ GROUPS = {
     "cluster": ("iproute2", "iputils-ping", "procps"),
     "module": ("make", "gcc-12", "kmod", "xz-utils"),
     "demo": ("ipvsadm",),
+    "compare": ("keepalived",),
     "test": (
         "python3-pytest", "ipvsadm", "keepalived", "nginx-light", "curl", "tcpdump", "dbus", "iputils-arping",
-        "clang-14", "libclang-rt-14-dev", "clang-format-14", "openssl", "systemd",
+        "clang-format-14", "openssl", "systemd",
     ),
 }
 
