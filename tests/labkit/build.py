@@ -11,8 +11,8 @@ from . import packages
 from .paths import BUILD, ROOT, bin_dir
 from .say import LabError, say
 
-# The daemon, its worker, lvsctl and the lab's own programs: what runs in a machine.
-WHAT_RUNS = "lvsd-all"
+# The daemon, its worker and lvsctl; the lab's own program: what runs in a machine.
+WHAT_RUNS = ("lvsd-all", "lab-load")
 
 
 def has_sources() -> bool:
@@ -22,7 +22,7 @@ def has_sources() -> bool:
 def ensure_runnable() -> None:
     """What `lab run` puts in PATH. Builds only when there is nothing: starting must stay fast."""
     if has_sources() and not (bin_dir() / "lvsd").exists():
-        build("release", WHAT_RUNS)
+        build("release", *WHAT_RUNS)
 
 
 def build(preset: str, *targets: str) -> None:
@@ -32,9 +32,10 @@ def build(preset: str, *targets: str) -> None:
     if not (BUILD / preset / "build.ninja").exists():
         say(f"configuring build/{preset}")
         _run(["cmake", "--preset", preset, "-S", str(ROOT)], environment, preset)
-    targets = tuple(target for target in targets if _knows(preset, target, environment)) if targets else ()
+    if not all(_knows(preset, target, environment) for target in targets):
+        targets = ()
     say(f"building build/{preset}" + (f": {' '.join(targets)}" if targets else ""))
-    _run(["ninja", "-C", str(BUILD / preset), *targets], environment, preset)
+    _run(["ninja", "-C", str(BUILD / preset), "-j", str(os.cpu_count()), *targets], environment, preset)
 
 
 def _knows(preset: str, target: str, environment) -> bool:
