@@ -32,8 +32,7 @@ def build(preset: str, *targets: str) -> None:
     if not (BUILD / preset / "build.ninja").exists():
         say(f"configuring build/{preset}")
         _run(["cmake", "--preset", preset, "-S", str(ROOT)], environment, preset)
-    if not all(_knows(preset, target, environment) for target in targets):
-        targets = ()
+    targets = tuple(target for target in targets if _knows(preset, target, environment))
     say(f"building build/{preset}" + (f": {' '.join(targets)}" if targets else ""))
     _run(["ninja", "-C", str(BUILD / preset), "-j", str(os.cpu_count()), *targets], environment, preset)
 
@@ -43,7 +42,7 @@ def _knows(preset: str, target: str, environment) -> bool:
     asked = subprocess.run(["ninja", "-C", str(BUILD / preset), "-t", "query", target], env=environment,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if asked.returncode != 0:
-        say(f"this tree has no target '{target}'; building everything")
+        say(f"this tree has no target '{target}' yet")
     return asked.returncode == 0
 
 
