@@ -8,6 +8,7 @@ import sys
 from collections import deque
 
 from . import packages
+from .child import reading
 from .paths import BUILD, ROOT, bin_dir
 from .say import LabError, say
 
@@ -48,14 +49,13 @@ def _knows(preset: str, target: str, environment) -> bool:
 
 def _run(command: list[str], environment, preset: str) -> None:
     progress = _Progress()
-    running = subprocess.Popen(command, env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, errors="replace")
     last = deque(maxlen=60)
-    for line in running.stdout:
-        last.append(line)
-        progress.show(line)
+    with reading(command, env=environment, cwd=ROOT) as running:
+        for line in running.stdout:
+            last.append(line)
+            progress.show(line)
     progress.end()
-    if running.wait() != 0:
+    if running.returncode != 0:
         raise LabError(f"{command[0]} failed in build/{preset}; it said last:\n" +
                        "".join("    " + line for line in last).rstrip())
 

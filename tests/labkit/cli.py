@@ -3,6 +3,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def main(arguments: list[str]) -> int:
     if os.geteuid() != 0:
         say(f"the lab needs root: sudo tests/lab {' '.join(arguments)}")
         return LAB_FAILED
+    signal.signal(signal.SIGTERM, _unwind)
+    signal.signal(signal.SIGHUP, _unwind)
     try:
         return options.function(options)
     except LabError as error:
@@ -31,6 +34,11 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         say("interrupted")
         return 130
+
+
+def _unwind(number, _frame) -> None:
+    """Ends the lab as Ctrl-C does: everything it has started is ended and removed on the way out."""
+    raise SystemExit(128 + number)
 
 
 def _parser() -> argparse.ArgumentParser:
