@@ -213,7 +213,7 @@ class _RawTerminal:
 
     def __enter__(self):
         self.before = termios.tcgetattr(0)
-        tty.setraw(0)
+        tty.setraw(0, termios.TCSADRAIN)  # what is typed ahead is kept
         signal.signal(signal.SIGWINCH, lambda *_: self.on_resize())
 
     def __exit__(self, *_):
