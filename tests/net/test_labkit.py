@@ -136,7 +136,7 @@ STATE = {
 def test_the_demo_reads_lvsctls_json():
     lvsd = Lvsd.__new__(Lvsd)
     lvsd.by_address = {"10.77.0.11:80": "s1", "10.77.0.12:80": "s2"}
-    assert lvsd.parse(json.dumps(STATE).encode()) == View("master", {"s1": "up", "s2": "down"})
+    assert lvsd.parse(json.dumps(STATE)) == View("master", {"s1": "up", "s2": "down"})
 
 
 def load_of(*intervals) -> Load:

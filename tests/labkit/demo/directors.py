@@ -4,11 +4,11 @@ daemon and reads its state; the story knows neither."""
 
 import json
 import signal
-import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
 
+from ..dbus_peer import Peer
 from ..topology import SERVER
 
 ADVERT_MS = 100
@@ -16,6 +16,9 @@ CHECK_INTERVAL_S = 1.0
 CHECK_TIMEOUT_S = 0.5
 FALL = 2
 PORT = 80
+
+# Object, interface and method of lvsd/dbus/api.md.
+DESCRIBE = ("/org/linuxvirtualserver/Lvsd1", "org.linuxvirtualserver.Lvsd1.Manager", "Describe")
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Lvsd:
         self.node = node
         self.priority = priority
         self.socket = node.directory / "lvsd.sock"
+        self.peer: Peer | None = None
         self.by_address = {f"{server.address()}:{PORT}": server.name for server in cluster.with_role(SERVER)}
         (node.directory / "lvsd.toml").write_text(self._config())
 
@@ -70,12 +74,16 @@ timeout = "{CHECK_TIMEOUT_S * 1000:g}ms", rise = 1, fall = {FALL} }}
                 process.stop(signal.SIGTERM)
 
     def view(self) -> View:
-        said = subprocess.run(["lvsctl", "--socket", self.socket, "status", "--json"], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=5)
-        return self.parse(said.stdout) if said.returncode == 0 else View()
+        try:
+            if self.peer is None:
+                self.peer = Peer(self.socket)
+            return self.parse(self.peer.call(*DESCRIBE))
+        except OSError:  # it is not there, or went away
+            self.peer = None
+            return View()
 
-    def parse(self, text: bytes) -> View:
-        """The members used are those of lvsd/dbus/api.md, "The JSON of Describe()"."""
+    def parse(self, text: str) -> View:
+        """What `lvsctl status --json` shows too. The members used are those of lvsd/dbus/api.md, "The JSON of Describe()"."""
         state = json.loads(text)
         roles = [instance["state"] for router in state["routers"] for instance in router["instances"]]
         servers = {self.by_address.get(server["address"], server["address"]): server["state"]
@@ -180,6 +188,6 @@ class Watcher:
             for director in self.directors:
                 try:
                     self.views[director.node.name] = director.view()
-                except (OSError, ValueError, KeyError, AssertionError, subprocess.SubprocessError):
+                except (OSError, ValueError, KeyError, AssertionError):
                     self.views[director.node.name] = View(role="unknown")
             time.sleep(self.PERIOD_S)

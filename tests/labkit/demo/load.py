@@ -28,6 +28,7 @@ class Load:
                                            f"{self.TIMEOUT_S:g}s", "--report", "100ms"])
         self.intervals: list[Interval] = []
         self.failures: list[float] = []  # times
+        self.reasons: dict[str, int] = {}  # how many failed for what reason
         self.summary: dict = {}
         self._file = open(self.process.log, errors="replace")
         self._rest = ""
@@ -41,6 +42,7 @@ class Load:
                 self.summary = report
             elif report.get("event") == "failed":
                 self.failures.append(report["t"])
+                self.reasons[report["why"]] = self.reasons.get(report["why"], 0) + 1
             else:
                 self.intervals.append(Interval(report["t"], report["sent"], report["ok"], report["failed"],
                                                report["gap_ms"], report["gap_at"], report["servers"]))

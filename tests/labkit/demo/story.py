@@ -175,6 +175,8 @@ class Story:
             print(f"  {at - start:7.1f} s  {text}")
         print(f"\nRequests: {summary['sent']} sent, {summary['ok']} answered, {summary['failed']} failed; the longest "
               f"time between two answers was {summary['gap_ms']:.0f} ms (at {summary['gap_at'] - start:.1f} s)")
+        for why, count in sorted(self.load.reasons.items()):
+            print(f"  failed, {why}: {count}")
         print("\nWhat must be seen")
         for check in self.checks:
             print(f"  {'ok    ' if check.good else 'FAILED'}  {check.what}: {check.measured}")
