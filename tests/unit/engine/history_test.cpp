@@ -163,8 +163,8 @@ private:
 
 TEST(EngineHistory, AgreesWithAModelThatWorksEverythingOutAnew) {
     const std::uint32_t fresh = std::random_device{}() & 0x7fffffffU;
-    for (std::uint32_t i = 0; i < 600 && !::testing::Test::HasFatalFailure(); ++i) {
-        const auto seed = i < 300 ? i : fresh + i;
+    for (std::uint32_t i = 0; i < 200 && !::testing::Test::HasFatalFailure(); ++i) {
+        const auto seed = i < 100 ? i : fresh + i;
         SCOPED_TRACE("seed " + std::to_string(seed));
         History history(seed);
         for (int n = 0; n < 150 && !::testing::Test::HasFatalFailure(); ++n)
