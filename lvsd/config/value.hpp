@@ -60,6 +60,7 @@ public:
     static constexpr std::size_t kMaxDiagnostics = 1000;
     explicit Report(std::string_view file) : file_(file) {}
     void add(Place place, std::string message);
+    [[nodiscard]] std::size_t count() const { return diagnostics_.size() + suppressed_; }
     [[nodiscard]] bool full() const { return diagnostics_.size() >= kMaxDiagnostics; }
     [[nodiscard]] std::vector<Diagnostic> take();  // by line, then column
 

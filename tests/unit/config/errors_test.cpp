@@ -470,6 +470,14 @@ TEST(Errors, TimeoutOutlastsInterval) {
               "3:36: `timeout` is 1s by default, expected at most the `interval` of 500ms\n");
 }
 
+TEST(Errors, WhatTheKindItselfRefuses) {
+    EXPECT_EQ(in_check("{ kind = 'http', path = '?' }"),
+              "3:9: check in [virtual_service.s]: path must not begin with `?`\n");
+    // Not asked while keys are wrong: it would judge half of them.
+    EXPECT_EQ(in_check("{ kind = 'http', path = '' }"),
+              "3:33: `path` is \"\", expected a string of 1 to 1024 characters\n");
+}
+
 TEST(Errors, CheckOrChecks) {
     EXPECT_EQ(in_service("fwmark = 1\ncheck = 'ping'\nchecks = []"),
               "4:1: `check` and `checks` exclude each other, expected one of them\n");
