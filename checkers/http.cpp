@@ -196,7 +196,8 @@ Result<PlanPtr> make_http(const Params& params) {
 const Kind kHttp{{.kind = "http",
                   .doc = "The server answers an HTTP/1.1 request with an accepted status and, with body, the expected "
                          "text. Redirects are not followed; at most 16 KiB of header and 64 KiB of body are looked at.",
-                  .keys = kKeys},
+                  .keys = kKeys,
+                  .validate = validate_by<make_http>},
                  make_http};
 
 }  // namespace lvs::checkers

@@ -18,6 +18,13 @@ struct Kind {
 extern const Kind kTcp;
 extern const Kind kHttp;
 
+// For KindSpec::validate: valid is what a plan can be made of.
+template <Result<PlanPtr> (*MakePlan)(const Params&)>
+[[nodiscard]] Result<void> validate_by(const Params& params) {
+    if (const auto plan = MakePlan(params); !plan) return std::unexpected(plan.error());
+    return {};
+}
+
 // The value of a key, or `fallback` when the key is absent or of another type.
 template <class T>
 [[nodiscard]] T value_or(const Params& params, std::string_view key, T fallback) {

@@ -84,7 +84,8 @@ Result<PlanPtr> make_tcp(const Params& params) {
 const Kind kTcp{{.kind = "tcp",
                  .doc = "The server accepts a TCP connection. With send and expect, it also gives the expected "
                         "answer. The connection is closed by a reset, which costs the server least.",
-                 .keys = kKeys},
+                 .keys = kKeys,
+                 .validate = validate_by<make_tcp>},
                 make_tcp};
 
 }  // namespace lvs::checkers
