@@ -28,7 +28,7 @@ enum class ValueType {
     choice,    // one of `choices`
     strings,   // list of min..max strings; with `choices`: each one of them, none twice
     prefixes,  // list of min..max prefixes
-    ranges,    // status ranges: 200, "200-299", or a list of them
+    ranges,    // status ranges: 200, "200-299", or a list of them; always within 100..599
     // Structure, known to lvs_config alone; not for checker kinds:
     server,   // a host, or a table of section "server"
     servers,  // list of them

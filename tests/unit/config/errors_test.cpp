@@ -44,6 +44,25 @@ TEST(Errors, SyntaxWithItsPlace) {
     EXPECT_THAT(errors_of("[global\n"), HasSubstr("1:8: not valid TOML: table header: expected ']'"));
 }
 
+// Input that toml++ has assertions about.
+TEST(Errors, BrokenTableHeaders) {
+    EXPECT_EQ(
+        errors_of("[[[x]]]\n"),
+        "1:3: not valid TOML: key: expected bare key starting character or string delimiter, saw '['\n");
+    EXPECT_EQ(
+        errors_of("[,]\n"),
+        "1:2: not valid TOML: key: expected bare key starting character or string delimiter, saw ','\n");
+}
+
+TEST(Errors, LettersOutsideOfQuotes) {
+    EXPECT_EQ(errors_of("[\xC3\xA4]\n"),
+              "1:2: not valid TOML: key: expected bare key starting character or string delimiter, saw "
+              "'\xC3\xA4'\n");
+    EXPECT_THAT(errors_of("[global]\non_stop = \xC3\xA4\n"), HasSubstr("2:11: not valid TOML"));
+    EXPECT_THAT(errors_of("[global]\non_stop \xE3\x80\x80= 'keep'\n"), HasSubstr("2:9: not valid TOML"));
+    EXPECT_EQ(in_check("{ kind = 'http', body = \"\"\"\\\n \xC3\xA4\"\"\" }"), "");
+}
+
 TEST(Errors, DuplicateKeysAndTables) {
     EXPECT_EQ(errors_of("[global]\non_stop = 'keep'\non_stop = 'keep'\n"),
               "3:11: `on_stop` is defined twice\n");

@@ -19,7 +19,12 @@ inline constexpr std::array kHttpKeys{
             .max = 1024,
             .doc = "What to get."},
     KeySpec{.key = "host", .type = ValueType::string, .doc = "The Host header."},
-    KeySpec{.key = "status", .type = ValueType::ranges, .fallback = "200-299, 304", .doc = "Good statuses."},
+    KeySpec{.key = "status",
+            .type = ValueType::ranges,
+            .fallback = "200-299, 304",
+            .min = 100,
+            .max = 599,
+            .doc = "Good statuses."},
     KeySpec{.key = "body", .type = ValueType::string, .doc = "What the body holds."},
     KeySpec{
         .key = "method", .type = ValueType::choice, .fallback = "GET", .choices = kMethods, .doc = "Method."},
