@@ -17,6 +17,10 @@ struct Kind {
 
 extern const Kind kTcp;
 extern const Kind kHttp;
+extern const Kind kUdp;
+extern const Kind kDns;
+extern const Kind kSmtp;
+extern const Kind kAgent;
 
 // The value of a key, or `fallback` when the key is absent or of another type.
 template <class T>
