@@ -56,7 +56,7 @@ struct HttpPlan final : Plan {
     std::vector<StatusRange> accepted;
     std::string accepted_text;
     std::string body;
-    [[nodiscard]] std::unique_ptr<Probe> start(const Endpoint& target) const override;
+    [[nodiscard]] std::unique_ptr<Probe> start(const Endpoint& target, std::uint64_t seed) const override;
 };
 
 class HttpProbe final : public Probe {
@@ -126,7 +126,7 @@ class HttpProbe final : public Probe {
     std::size_t searched_ = 0;
 };
 
-std::unique_ptr<Probe> HttpPlan::start(const Endpoint& target) const {
+std::unique_ptr<Probe> HttpPlan::start(const Endpoint& target, std::uint64_t /*seed*/) const {
     return std::make_unique<HttpProbe>(*this, target);
 }
 

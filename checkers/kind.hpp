@@ -17,6 +17,10 @@ struct Kind {
 
 extern const Kind kTcp;
 extern const Kind kHttp;
+extern const Kind kUdp;
+extern const Kind kDns;
+extern const Kind kSmtp;
+extern const Kind kAgent;
 
 // For KindSpec::validate: valid is what a plan can be made of.
 template <Result<PlanPtr> (*MakePlan)(const Params&)>

@@ -25,7 +25,7 @@ constexpr std::array kKeys{
 struct TcpPlan final : Plan {
     std::string send;
     std::string expect;
-    [[nodiscard]] std::unique_ptr<Probe> start(const Endpoint& target) const override;
+    [[nodiscard]] std::unique_ptr<Probe> start(const Endpoint& target, std::uint64_t seed) const override;
 };
 
 class TcpProbe final : public Probe {
@@ -66,7 +66,7 @@ class TcpProbe final : public Probe {
     std::string seen_;
 };
 
-std::unique_ptr<Probe> TcpPlan::start(const Endpoint& /*target*/) const {
+std::unique_ptr<Probe> TcpPlan::start(const Endpoint& /*target*/, std::uint64_t /*seed*/) const {
     return std::make_unique<TcpProbe>(*this);
 }
 
