@@ -79,9 +79,10 @@ int BusLink::on_name_reply(sd_bus_message* m, void* userdata, sd_bus_error* /*er
         return 0;
     }
     const std::string why = refusal->message != nullptr ? refusal->message : refusal->name;
-    asio::post(self->loop_, [self, why, weak = std::weak_ptr(self->alive_)] {  // not from inside sd_bus_process
-        if (weak.lock()) self->on_lost("bus name refused: " + why);
-    });
+    asio::post(self->loop_,
+               [self, why, weak = std::weak_ptr(self->alive_)] {  // not from inside sd_bus_process
+                   if (weak.lock()) self->on_lost("bus name refused: " + why);
+               });
     return 0;
 }
 
