@@ -250,7 +250,8 @@ bool Supervisor::receive_one() {
     }
     const auto message = wire::decode_from_worker({buffer.data(), static_cast<std::size_t>(size)});
     if (!message) {
-        lose("the worker sent a malformed message");
+        lose(fmt::format("the worker sent {} bytes that are no message: {} (type {})", size,
+                         lvs::to_string(message.error()), buffer.front()));
         return false;
     }
     if (const auto* hello = std::get_if<wire::Hello>(&*message)) {

@@ -256,12 +256,25 @@ void Daemon::push_desired() {
     if (concerned) reconciler_->set_desired(engine_.desired());
 }
 
+// Which IPVS this is: ours says so in its version, stock has none.
+void Daemon::ask_ipvs_version() {
+    kernel_->info([this](Result<ipvs::codec::Info> info) {
+        if (!info) return;
+        const auto module = read_file("/sys/module/ip_vs/version");
+        facts_.ipvs.module = module && module->starts_with("lvsd") ? "lvsd" : "stock";
+        facts_.ipvs.version =
+            fmt::format("{}.{}.{}", info->version >> 16U, info->version >> 8U & 0xffU, info->version & 0xffU);
+        touch();
+    });
+}
+
 void Daemon::on_ipvs(const ipvs::ReconcileEvent& event) {
     const auto now = state::WallTime(Duration(wall_clock_ns()));
     if (const auto* applied = std::get_if<ipvs::Applied>(&event)) {
         log(Level::info, ev::ipvs_applied, "table written to the kernel",
             {{"commands", applied->commands}, {"took", to_string(applied->took)}});
         facts_.ipvs.last_applied = now;
+        if (facts_.ipvs.module.empty()) ask_ipvs_version();
     } else if (const auto* drifted = std::get_if<ipvs::Drifted>(&event)) {
         facts_.ipvs.repairs += drifted->repairs.size();
         for (const auto& repair : drifted->repairs)
@@ -278,6 +291,8 @@ void Daemon::on_ipvs(const ipvs::ReconcileEvent& event) {
                 {{"command", ipvs::to_string(refused.command)}});
     } else if (std::holds_alternative<ipvs::Recovered>(event)) {
         facts_.ipvs.last_error.clear();
+        facts_.ipvs.module.clear();  // it may be another one now
+        ask_ipvs_version();
         log(Level::notice, ev::ipvs_applied, "the kernel's table is as desired again");
     } else if (const auto* unstored = std::get_if<ipvs::NotStored>(&event)) {
         log(Level::warning, ev::ipvs_failed,

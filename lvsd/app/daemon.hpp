@@ -52,6 +52,7 @@ class Daemon {
     void on_verdict(const checkers::Transition& transition);
     void on_worker(bool up, const std::string& reason);
     void on_ipvs(const ipvs::ReconcileEvent& event);
+    void ask_ipvs_version();
     void watch_routers();
     void on_router_event(const vrrp::Event& event);
     void report(const engine::Changes& changes);
