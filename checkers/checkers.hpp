@@ -133,8 +133,8 @@ class Plan {
     Plan& operator=(const Plan&) = delete;
     virtual ~Plan() = default;
     [[nodiscard]] virtual Transport transport() const { return Transport::tcp; }
-    // The plan outlives the probe.
-    [[nodiscard]] virtual std::unique_ptr<Probe> start(const Endpoint& target) const = 0;
+    // The plan outlives the probe. `seed`: where a probe needs a number a stranger cannot guess.
+    [[nodiscard]] virtual std::unique_ptr<Probe> start(const Endpoint& target, std::uint64_t seed) const = 0;
 };
 using PlanPtr = std::shared_ptr<const Plan>;
 

@@ -2,10 +2,13 @@
 #include "checkers/driver.hpp"
 
 #include <sys/epoll.h>
+#include <sys/random.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+
+#include "checkers/hash.hpp"
 
 namespace lvs::checkers {
 
@@ -62,6 +65,7 @@ Driver::~Driver() = default;
 Result<void> Driver::open() {
     epoll_ = Fd(epoll_create1(EPOLL_CLOEXEC));
     if (!epoll_.is_open()) return fail_errno(errno, "checks: epoll_create1");
+    if (getrandom(&secret_, sizeof secret_, 0) != sizeof secret_) return fail_errno(errno, "checks: getrandom");
     return {};
 }
 
@@ -120,7 +124,7 @@ void Driver::start(Check& check, Time now) {
     ++counters_.started;
     check.started = now;
     check.run_number = ++run_number_;
-    check.run = std::make_unique<Run>(check.plan, check.target);
+    check.run = std::make_unique<Run>(check.plan, check.target, mix(secret_ + check.run_number));
     ++running_;
     if (auto verdict = check.run->open(check.target, check.binding.get())) {
         finish(check, *std::move(verdict), now);

@@ -82,6 +82,7 @@ class Driver {
     std::uint32_t configured_ = 0;
     std::uint32_t running_ = 0;
     std::uint32_t run_number_ = 0;
+    std::uint64_t secret_ = 0;  // seeds of the probes follow from it
     Counters counters_;
 };
 

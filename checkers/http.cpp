@@ -56,7 +56,7 @@ struct HttpPlan final : Plan {
     std::vector<StatusRange> accepted;
     std::string accepted_text;
     std::string body;
-    [[nodiscard]] std::unique_ptr<Probe> start(const Endpoint& target) const override;
+    [[nodiscard]] std::unique_ptr<Probe> start(const Endpoint& target, std::uint64_t seed) const override;
 };
 
 class HttpProbe final : public Probe {
@@ -126,7 +126,7 @@ class HttpProbe final : public Probe {
     std::size_t searched_ = 0;
 };
 
-std::unique_ptr<Probe> HttpPlan::start(const Endpoint& target) const {
+std::unique_ptr<Probe> HttpPlan::start(const Endpoint& target, std::uint64_t /*seed*/) const {
     return std::make_unique<HttpProbe>(*this, target);
 }
 
@@ -196,7 +196,8 @@ Result<PlanPtr> make_http(const Params& params) {
 const Kind kHttp{{.kind = "http",
                   .doc = "The server answers an HTTP/1.1 request with an accepted status and, with body, the expected "
                          "text. Redirects are not followed; at most 16 KiB of header and 64 KiB of body are looked at.",
-                  .keys = kKeys},
+                  .keys = kKeys,
+                  .validate = validate_by<make_http>},
                  make_http};
 
 }  // namespace lvs::checkers

@@ -17,6 +17,17 @@ struct Kind {
 
 extern const Kind kTcp;
 extern const Kind kHttp;
+extern const Kind kUdp;
+extern const Kind kDns;
+extern const Kind kSmtp;
+extern const Kind kAgent;
+
+// For KindSpec::validate: valid is what a plan can be made of.
+template <Result<PlanPtr> (*MakePlan)(const Params&)>
+[[nodiscard]] Result<void> validate_by(const Params& params) {
+    if (const auto plan = MakePlan(params); !plan) return std::unexpected(plan.error());
+    return {};
+}
 
 // The value of a key, or `fallback` when the key is absent or of another type.
 template <class T>

@@ -9,8 +9,9 @@ namespace lvs::checkers {
 
 namespace {
 
+// In the order of the manual.
 std::span<const Kind* const> all() {
-    static constexpr std::array<const Kind*, 2> kAll{&kTcp, &kHttp};
+    static constexpr std::array kAll{&kTcp, &kHttp, &kUdp, &kDns, &kSmtp, &kAgent};
     return kAll;
 }
 

@@ -25,7 +25,8 @@ class Run {
     // Received bytes after which a run fails, whatever the probe thinks.
     static constexpr std::uint64_t kMaxReceived = std::uint64_t{1} << 20U;
 
-    Run(PlanPtr plan, const Endpoint& target) : plan_(std::move(plan)), probe_(plan_->start(target)) {}
+    Run(PlanPtr plan, const Endpoint& target, std::uint64_t seed)
+        : plan_(std::move(plan)), probe_(plan_->start(target, seed)) {}
 
     // Opens the socket and begins to connect. A verdict when that already failed.
     [[nodiscard]] std::optional<Verdict> open(const Endpoint& target, const Binding* binding);

@@ -168,8 +168,10 @@ void Supervisor::kill_and_reap() {
     process_.close(ignored);
     watchdog_.cancel();
     if (pid_ == 0) return;
-    ::kill(pid_, SIGKILL);
-    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    // Without the right to kill it (CAP_KILL) there is no waiting for it: it ends by itself when it reads the end of
+    // its link, and with the daemon at the latest.
+    const int patience = ::kill(pid_, SIGKILL) == 0 ? 0 : WNOHANG;
+    while (waitpid(pid_, nullptr, patience) < 0 && errno == EINTR) {
     }
     pid_ = 0;
 }
@@ -248,7 +250,8 @@ bool Supervisor::receive_one() {
     }
     const auto message = wire::decode_from_worker({buffer.data(), static_cast<std::size_t>(size)});
     if (!message) {
-        lose("the worker sent a malformed message");
+        lose(fmt::format("the worker sent {} bytes that are no message: {} (type {})", size,
+                         lvs::to_string(message.error()), buffer.front()));
         return false;
     }
     if (const auto* hello = std::get_if<wire::Hello>(&*message)) {

@@ -25,7 +25,7 @@ constexpr std::array kKeys{
 struct TcpPlan final : Plan {
     std::string send;
     std::string expect;
-    [[nodiscard]] std::unique_ptr<Probe> start(const Endpoint& target) const override;
+    [[nodiscard]] std::unique_ptr<Probe> start(const Endpoint& target, std::uint64_t seed) const override;
 };
 
 class TcpProbe final : public Probe {
@@ -66,7 +66,7 @@ class TcpProbe final : public Probe {
     std::string seen_;
 };
 
-std::unique_ptr<Probe> TcpPlan::start(const Endpoint& /*target*/) const {
+std::unique_ptr<Probe> TcpPlan::start(const Endpoint& /*target*/, std::uint64_t /*seed*/) const {
     return std::make_unique<TcpProbe>(*this);
 }
 
@@ -84,7 +84,8 @@ Result<PlanPtr> make_tcp(const Params& params) {
 const Kind kTcp{{.kind = "tcp",
                  .doc = "The server accepts a TCP connection. With send and expect, it also gives the expected "
                         "answer. The connection is closed by a reset, which costs the server least.",
-                 .keys = kKeys},
+                 .keys = kKeys,
+                 .validate = validate_by<make_tcp>},
                 make_tcp};
 
 }  // namespace lvs::checkers

@@ -53,7 +53,7 @@ struct Status {
 
 namespace lvs::checkers::wire {
 
-inline constexpr std::size_t kMaxMessage = std::size_t{48} * 1024;
+inline constexpr std::size_t kMaxMessage = std::size_t{96} * 1024;
 inline constexpr std::uint32_t kMaxChecks = 1'000'000;
 inline constexpr std::uint32_t kVersion = 1;
 

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxKind = 32;
 constexpr std::size_t kMaxInterface = 15;  // IFNAMSIZ - 1
-constexpr std::size_t kMaxText = 16384;
+constexpr std::size_t kMaxText = 32768;
 constexpr std::size_t kMaxList = 64;
 constexpr std::size_t kMaxSpec = kMaxMessage / 2;
 

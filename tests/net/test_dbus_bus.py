@@ -114,6 +114,11 @@ class Demo:
         self.process.stdin.flush()
         self.expect("ok")
 
+    def worked(self) -> float:
+        """Processor time so far, in seconds."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def stop(self):
         self.process.kill()
         self.process.communicate()
@@ -279,11 +284,12 @@ def test_everybody_may_read_and_only_that(start_demo):
 
 def test_ten_thousand_servers_through_the_bus(start_demo):
     demo = start_demo("--services", "2000", "--servers", "5")
-    begin = time.monotonic()
+    begin, worked_before = time.monotonic(), demo.worked()
     done = demo.run("busctl", "--system", "--quiet", "--timeout=60", "call", NAME, BASE,
                     "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
-    print(f"GetManagedObjects of 10,000 servers through dbus-daemon, busctl's start and end included: "
-          f"{1000 * (time.monotonic() - begin):.0f} ms")
+    worked = demo.worked() - worked_before
+    print(f"GetManagedObjects of 10,000 servers through dbus-daemon: {1000 * (time.monotonic() - begin):.0f} ms with "
+          f"busctl's start and end, {1000 * worked:.0f} ms of the server's processor time")
     assert done.returncode == 0, done.stderr
     table = demo.lvsctl("status")
     assert table.returncode == 0

@@ -70,7 +70,7 @@ TEST_F(DriverTest, AServerWhoseQueueIsFullGivesNoConnection) {
     std::vector<std::unique_ptr<checkers::Run>> fillers;  // the queue of a backlog of 0 holds one
     const auto plan = make_plan("tcp", {});
     for (int i = 0; i < 4; ++i) {
-        fillers.push_back(std::make_unique<checkers::Run>(*plan, listener.endpoint()));
+        fillers.push_back(std::make_unique<checkers::Run>(*plan, listener.endpoint(), 0));
         ASSERT_FALSE(fillers.back()->open(listener.endpoint(), nullptr));
     }
     auto check = spec(listener.endpoint(), "tcp");

@@ -23,7 +23,7 @@ class ProbeRun {
             return;
         }
         plan_ = *made;
-        probe_ = plan_->start(target);
+        probe_ = plan_->start(target, 0x1234);
     }
 
     ProbeRun& connect() {

@@ -99,7 +99,7 @@ TEST(Validate, RefusesWhatCannotRun) {
     EXPECT_TRUE(refused([](CheckSpec& s) { s.fall = 1001; }));
     EXPECT_TRUE(refused([](CheckSpec& s) { s.source = IpAddress::parse("2001:db8::1"); }));
     EXPECT_TRUE(refused([](CheckSpec& s) { s.interface = "a-name-with-16-ch"; }));
-    EXPECT_TRUE(refused([](CheckSpec& s) { s.params["x"] = std::string(16385, 'x'); }));
+    EXPECT_TRUE(refused([](CheckSpec& s) { s.params["x"] = std::string(32769, 'x'); }));
 }
 
 }  // namespace

@@ -148,11 +148,11 @@ TEST(Wire, AFullBatchTakesNoMoreAndEveryMessageStaysBelowTheLimit) {
 
 TEST(Wire, ASpecThatPassesValidationFitsABatch) {
     CheckSpec spec{.kind = "tcp"};
-    spec.params["a"] = std::string(16384, 'x');
+    spec.params["a"] = std::string(32768, 'x');
     EXPECT_TRUE(wire::is_encodable(spec));
     wire::Batch<CheckSpec> batch;
     EXPECT_TRUE(batch.add(spec));
-    spec.params["b"] = std::string(16384, 'x');
+    spec.params["b"] = std::string(32768, 'x');
     EXPECT_FALSE(wire::is_encodable(spec));
     spec.params["b"] = std::vector<std::string>(65);
     EXPECT_FALSE(wire::is_encodable(spec));
