@@ -15,18 +15,20 @@ class Display:
         self._last_line = 0.0
 
     def event(self, text: str) -> None:
-        """Something happened: a line that stays."""
+        """Something happened: a line that stays, and at a terminal the table anew below it."""
+        self._last_line = 0.0 if self.terminal else self._last_line
         self._erase()
         self._print(f"{self._clock()}  {self._paint(BOLD, text)}")
 
     def show(self, views: dict, servers: list[str], load) -> None:
         now = time.time()
-        if self.terminal:
+        if self.terminal and now - self._last_line >= 0.25:
+            self._last_line = now
             self._erase()
             lines = self._table(views, servers, load)
             self._print("\n".join(lines))
             self._drawn = len(lines)
-        elif now - self._last_line >= 1.0:
+        elif not self.terminal and now - self._last_line >= 1.0:
             self._last_line = now
             self._print(self._line(views, servers, load))
 
