@@ -52,7 +52,8 @@ struct Driver::Check {
     std::uint32_t run_number = 0;
     Time due{};      // when the next run should start, or the current one should have
     Time started{};  // of the current or last run
-    Time ended{};
+    Time ended{};    // of the last run
+    Duration latency{};
     Verdict last{.outcome = Outcome::unchecked, .reason = "not checked yet"};
     std::uint64_t runs = 0;
     std::uint64_t failures = 0;
@@ -144,6 +145,7 @@ void Driver::finish(Check& check, Verdict verdict, Time now) {
     check.run.reset();
     --running_;
     check.ended = now;
+    check.latency = now - check.started;
     check.has_news = true;
     ++check.runs;
     const bool weight_changed =
@@ -228,7 +230,7 @@ Transition Driver::transition(CheckId id) const {
     return {.id = id,
             .state = check->health.state(),
             .weight_percent = check->last.weight_percent,
-            .latency = check->ended - check->started,
+            .latency = check->latency,
             .at = check->ended,
             .reason = check->last.reason};
 }
@@ -242,7 +244,7 @@ std::optional<Status> Driver::take_status(CheckId id) {
                   .against = check->health.against(),
                   .weight_percent = check->last.weight_percent,
                   .certificate_days = check->last.certificate_days,
-                  .latency = check->ended - check->started,
+                  .latency = check->latency,
                   .at = check->ended,
                   .runs = check->runs,
                   .failures = check->failures,

@@ -205,6 +205,23 @@ TEST_F(DriverTest, ADroppedCheckEndsAtOnce) {
     driver_.poll(monotonic_time() + 20ms);  // stale events find nobody
 }
 
+TEST_F(DriverTest, TheStatusDuringARunIsThatOfTheRunBefore) {
+    int connections = 0;
+    const Server server([&connections](int fd, const Server::Stopping& stopping) {
+        ++connections == 1 ? answers("HTTP/1.1 200 OK\r\n\r\n")(fd, stopping) : says_nothing()(fd, stopping);
+    });
+    auto check = spec(server.endpoint());
+    put(check);
+    const auto end = monotonic_time() + kPatience;
+    while ((server.accepted() < 2 || driver_.running() == 0) && monotonic_time() < end)
+        driver_.poll(monotonic_time() + 20ms);
+    const auto status = driver_.take_status(check.id);
+    ASSERT_TRUE(status);
+    EXPECT_EQ(status->reason, "got 200");
+    EXPECT_EQ(status->runs, 1U);
+    EXPECT_GT(status->latency, 0ns);
+}
+
 TEST_F(DriverTest, ManyChecksShareTheLoop) {
     const Server server(closes_at_once());
     std::vector<CheckSpec> checks;
