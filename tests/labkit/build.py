@@ -8,11 +8,12 @@ import sys
 from collections import deque
 
 from . import packages
+from .child import reading
 from .paths import BUILD, ROOT, bin_dir
 from .say import LabError, say
 
-# The daemon, its worker, lvsctl and the lab's own programs: what runs in a machine.
-WHAT_RUNS = "lvsd-all"
+# The daemon, its worker and lvsctl; the lab's own program: what runs in a machine.
+WHAT_RUNS = ("lvsd-all", "lab-load")
 
 
 def has_sources() -> bool:
@@ -22,7 +23,7 @@ def has_sources() -> bool:
 def ensure_runnable() -> None:
     """What `lab run` puts in PATH. Builds only when there is nothing: starting must stay fast."""
     if has_sources() and not (bin_dir() / "lvsd").exists():
-        build("release", WHAT_RUNS)
+        build("release", *WHAT_RUNS)
 
 
 def build(preset: str, *targets: str) -> None:
@@ -32,9 +33,9 @@ def build(preset: str, *targets: str) -> None:
     if not (BUILD / preset / "build.ninja").exists():
         say(f"configuring build/{preset}")
         _run(["cmake", "--preset", preset, "-S", str(ROOT)], environment, preset)
-    targets = tuple(target for target in targets if _knows(preset, target, environment)) if targets else ()
+    targets = tuple(target for target in targets if _knows(preset, target, environment))
     say(f"building build/{preset}" + (f": {' '.join(targets)}" if targets else ""))
-    _run(["ninja", "-C", str(BUILD / preset), *targets], environment, preset)
+    _run(["ninja", "-C", str(BUILD / preset), "-j", str(os.cpu_count()), *targets], environment, preset)
 
 
 def _knows(preset: str, target: str, environment) -> bool:
@@ -42,20 +43,19 @@ def _knows(preset: str, target: str, environment) -> bool:
     asked = subprocess.run(["ninja", "-C", str(BUILD / preset), "-t", "query", target], env=environment,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if asked.returncode != 0:
-        say(f"this tree has no target '{target}'; building everything")
+        say(f"this tree has no target '{target}' yet")
     return asked.returncode == 0
 
 
 def _run(command: list[str], environment, preset: str) -> None:
     progress = _Progress()
-    running = subprocess.Popen(command, env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, errors="replace")
     last = deque(maxlen=60)
-    for line in running.stdout:
-        last.append(line)
-        progress.show(line)
+    with reading(command, env=environment, cwd=ROOT) as running:
+        for line in running.stdout:
+            last.append(line)
+            progress.show(line)
     progress.end()
-    if running.wait() != 0:
+    if running.returncode != 0:
         raise LabError(f"{command[0]} failed in build/{preset}; it said last:\n" +
                        "".join("    " + line for line in last).rstrip())
 

@@ -3,10 +3,11 @@
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
-from . import modules, vm
+from . import bench, build, demo, modules, packages, testing, vm
 from .kernels import NAMES
 from .paths import CACHE
 from .say import LAB_FAILED, LabError, say
@@ -23,6 +24,8 @@ def main(arguments: list[str]) -> int:
     if os.geteuid() != 0:
         say(f"the lab needs root: sudo tests/lab {' '.join(arguments)}")
         return LAB_FAILED
+    signal.signal(signal.SIGTERM, _unwind)
+    signal.signal(signal.SIGHUP, _unwind)
     try:
         return options.function(options)
     except LabError as error:
@@ -33,13 +36,21 @@ def main(arguments: list[str]) -> int:
         return 130
 
 
+def _unwind(number, _frame) -> None:
+    """Ends the lab as Ctrl-C does: everything it has started is ended and removed on the way out."""
+    raise SystemExit(128 + number)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tests/lab", epilog=EPILOG,
                                      formatter_class=argparse.RawDescriptionHelpFormatter,
                                      description="The front door of lvsd: see it work, test it, measure it.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_demo(commands)
+    _add_test(commands)
     _add_run(commands)
     _add_shell(commands)
+    _add_bench(commands)
     return parser
 
 
@@ -79,19 +90,60 @@ def _add_shell(commands) -> None:
     parser.set_defaults(function=_shell)
 
 
+def _add_demo(commands) -> None:
+    parser = commands.add_parser(
+        "demo", help="watch a cluster lose a server and a director, and go on",
+        description="Builds what is missing, boots two directors, three web servers and a client in one virtual "
+        "machine, and shows live what happens while a server and the master director are lost and come back. Exits "
+        "0 only if everything happened in time.")
+    parser.add_argument("--keep", action="store_true", help="leave a shell in the running cluster at the end")
+    parser.add_argument("--kernel", choices=NAMES, default="6.1", help="default 6.1")
+    parser.add_argument("--ipvs", choices=("stock", "bundled"), default="stock", help="default stock")
+    parser.add_argument("--director", choices=("lvsd", "keepalived"), default="lvsd",
+                        help="what runs on the directors; keepalived to compare")
+    parser.set_defaults(function=lambda options: demo.run(options.kernel, options.ipvs, options.keep,
+                                                          options.director))
+
+
+def _add_test(commands) -> None:
+    parser = commands.add_parser(
+        "test", help="build and run every test",
+        description="Builds, runs the tests, prints a line for each and at the end `N passed, N failed` (and "
+        "`, N skipped`). Exits 0 only if none failed. Logs stay in build/test-logs.")
+    parser.add_argument("--quick", action="store_true", help="only what needs no virtual machine")
+    parser.add_argument("pattern", nargs="?", default="", metavar="PATTERN",
+                        help="only tests with this regular expression in their id, such as net/ or vrrp")
+    parser.set_defaults(function=lambda options: testing.run(options.quick, options.pattern))
+
+
+def _add_bench(commands) -> None:
+    parser = commands.add_parser("bench", help="run the benchmarks", description="Without NAME: lists them. `all` "
+                                 "runs all.")
+    parser.add_argument("name", nargs="?", metavar="NAME")
+    parser.add_argument("--json", action="store_true", help="results as JSON on stdout")
+    parser.set_defaults(function=lambda options: bench.run(options.name, options.json))
+
+
 def machine_options(options, terminal: bool = False) -> vm.Options:
     return vm.Options(kernel=options.kernel, ipvs=options.ipvs, cpus=options.cpus, memory=options.memory,
                       icount=options.icount, timeout=options.timeout or 10 * 365 * 86400, systemd=options.systemd,
                       shared=options.rw, terminal=terminal, verbose=options.verbose)
 
 
+def _prepare_machine() -> None:
+    packages.ensure("vm", "cluster")
+    build.ensure_runnable()
+
+
 def _run(options) -> int:
+    _prepare_machine()
     return vm.run(machine_options(options), options.command)
 
 
 def _shell(options) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise LabError("lab shell needs a terminal; use `tests/lab run -- COMMAND` in scripts")
+    _prepare_machine()
     command = options.command or [os.environ.get("SHELL", "/bin/bash"), "-i"]
     return vm.run(machine_options(options, terminal=True), command)
 
