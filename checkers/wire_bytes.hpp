@@ -4,7 +4,6 @@
 // values are then zero and of no meaning.
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <limits>
@@ -29,8 +28,7 @@ class Writer {
     }
     void signed_number(std::int64_t value) { number(static_cast<std::uint64_t>(value)); }
     void boolean(bool value) { number<std::uint8_t>(value ? 1 : 0); }
-    // A span measured on two processors can come out a little below zero; the reader takes none such.
-    void duration(Duration value) { signed_number(std::max(value, Duration::zero()).count()); }
+    void duration(Duration value) { signed_number(value.count()); }
     void text(std::string_view value) {
         LVS_ASSERT(value.size() <= std::numeric_limits<std::uint16_t>::max());
         number(static_cast<std::uint16_t>(value.size()));

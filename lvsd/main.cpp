@@ -76,7 +76,7 @@ int run(const Arguments& arguments) {
         return 0;
     }
     if (arguments.check) {
-        fmt::print("{}: valid: {} virtual routers, {} virtual services\n", arguments.options.config_path,
+        fmt::print("{}: valid; virtual routers: {}, virtual services: {}\n", arguments.options.config_path,
                    loaded.config->routers.size(), loaded.config->services.size());
         return 0;
     }

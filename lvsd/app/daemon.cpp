@@ -19,6 +19,7 @@ namespace lvs::app {
 namespace {
 
 constexpr Duration kShowDelay = std::chrono::milliseconds(20);  // a burst of changes is shown once
+constexpr Duration kFreshFor = std::chrono::milliseconds(100);   // who asks again sooner gets the same
 constexpr Duration kStopLimit = std::chrono::seconds(5);
 
 std::string host_name() {
@@ -52,6 +53,7 @@ Result<void> Daemon::prepare_folders() const {
 Result<void> Daemon::start(config::Config config) {
     if (auto made = prepare_folders(); !made) return made;
     bus_.emplace(loop_);
+    bus_->on_call([this] { refresh(); });
     if (auto listening = bus_->listen(options_.socket_path); !listening) return listening;
     if (!config.routers.empty()) {
         speaker_.emplace();
@@ -346,8 +348,16 @@ void Daemon::touch() {
     });
 }
 
+// Somebody asks. Counters move all the time and are worth no signal of their own.
+void Daemon::refresh() {
+    if (stopping_ || !machines_started_ || monotonic_now() - shown_at_ < kFreshFor) return;
+    show_timer_.cancel();
+    show();
+}
+
 void Daemon::show() {
     dirty_ = false;
+    shown_at_ = monotonic_now();
     facts_.ipvs.available = facts_.ipvs.last_error.empty() && reconciler_->is_settled();
     const auto pids = checkers_->pids();
     facts_.worker.pid = pids.empty() ? 0 : static_cast<std::uint32_t>(pids.front());
@@ -399,8 +409,8 @@ void Daemon::stop() {
         log(Level::warning, ev::ipvs_failed, "the kernel does not answer, leaving entries to the next start");
         finish_stop();
     });
-    if (!reconciler_) {
-        finish_stop();
+    if (!reconciler_ || (engine_.config().services.empty() && reconciler_->owned().empty())) {
+        finish_stop();  // perhaps a kernel without IPVS: there is nothing to ask of it
         return;
     }
     const bool keep = engine_.config().global.on_stop == config::OnStop::keep;

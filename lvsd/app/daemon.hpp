@@ -60,6 +60,7 @@ class Daemon {
 
     // what is shown
     void touch();  // something changed: show it soon
+    void refresh();
     void show();
     [[nodiscard]] std::string status_line(const state::Snapshot& snapshot) const;
 
@@ -90,6 +91,7 @@ class Daemon {
     bool routers_started_ = false;
     bool table_settled_ = false;  // the kernel held the desired table, or cannot
     bool dirty_ = false;
+    Time shown_at_{};
     bool stopping_ = false;
     std::string last_status_;
 };

@@ -37,6 +37,10 @@ void BusServer::update(std::shared_ptr<const state::Snapshot> snapshot) {
     impl_->listener.notify(changes);
 }
 
+void BusServer::on_call(std::function<void()> handler) {
+    impl_->shown.before_answer = std::move(handler);
+}
+
 void BusServer::stop() {
     impl_->bus.stop();
     impl_->listener.stop();

@@ -21,6 +21,7 @@
 // D-Bus Specification 0.38; sd-bus(3).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -50,6 +51,10 @@ public:
 
     // Shows this from now on and announces what differs from before. O(n); never null.
     void update(std::shared_ptr<const state::Snapshot> snapshot);
+
+    // Called before a call from outside is answered, so that main can bring counters up to date by update(). It may be
+    // called at any rate a client likes: what it costs is main's to bound.
+    void on_call(std::function<void()> handler);
 
     // Closes every connection; pending handlers end. Call before the io_context is to run empty.
     void stop();

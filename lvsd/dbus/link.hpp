@@ -32,6 +32,7 @@ using BusPtr = std::unique_ptr<sd_bus, BusDeleter>;
 struct Shown {
     std::unique_ptr<const Objects> objects;
     std::size_t subscribers = 0;
+    std::function<void()> before_answer;  // a call arrived: the last moment to bring `objects` up to date
 };
 
 class Link : public std::enable_shared_from_this<Link> {
@@ -62,6 +63,7 @@ public:
 
     [[nodiscard]] sd_bus* bus() const { return bus_.get(); }
     [[nodiscard]] const Objects& objects() const { return *shown_.objects; }
+    [[nodiscard]] const Shown& shown() const { return shown_; }
     [[nodiscard]] Role role() const { return role_; }
     [[nodiscard]] bool subscribe();  // false: too many already
     [[nodiscard]] std::uint64_t unsent() const;

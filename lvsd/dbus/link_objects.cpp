@@ -90,10 +90,13 @@ const sd_bus_vtable* vtable_of(Kind kind) {
     return nullptr;
 }
 
-// Sees every message before the objects do: what would hurt the connection to the bus is refused here.
-int refuse_too_much(sd_bus_message* m, void* userdata, sd_bus_error* /*error*/) {
+// Sees every message before the objects do: counters are brought up to date for those who ask, and what would hurt
+// the connection to the bus is refused.
+int before_objects(sd_bus_message* m, void* userdata, sd_bus_error* /*error*/) {
     const auto& link = *static_cast<Link*>(userdata);
-    if (sd_bus_message_is_method_call(m, nullptr, nullptr) <= 0 || link.role() != Link::Role::bus) return 0;
+    const bool is_call = sd_bus_message_is_method_call(m, nullptr, nullptr) > 0;
+    if (is_call && link.shown().before_answer) link.shown().before_answer();
+    if (!is_call || link.role() != Link::Role::bus) return 0;
     if (link.unsent() > Link::kQueueMax)
         return sd_bus_reply_method_errorf(m, kLimitsExceeded, "Too many answers are waiting to be read");
     if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects") > 0 &&
@@ -106,7 +109,7 @@ int refuse_too_much(sd_bus_message* m, void* userdata, sd_bus_error* /*error*/) 
 
 int publish_objects(Link& link) {
     auto* bus = link.bus();
-    int r = sd_bus_add_filter(bus, nullptr, refuse_too_much, &link);
+    int r = sd_bus_add_filter(bus, nullptr, before_objects, &link);
     for (const auto kind : {Kind::manager, Kind::router, Kind::service, Kind::server})
         if (r >= 0)
             r = sd_bus_add_fallback_vtable(bus, nullptr, kRoot, interface_name(kind), vtable_of(kind),
