@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <optional>
 #include <string_view>
 
@@ -77,6 +78,9 @@ Result<void> serve(const Arguments& arguments) {
     if (auto dropped = drop_privileges(arguments.identity, arguments.parent); !dropped) return dropped;
     Worker worker{Fd(kLink)};
     if (auto opened = worker.open(max_files); !opened) return opened;
+    // The C library would open the time zone's file when the first certificate's dates are read.
+    setenv("TZ", "UTC0", 1);
+    tzset();
     if (auto closed = close_sandbox(); !closed) return closed;
     return worker.run();
 }
