@@ -56,6 +56,7 @@ struct HttpPlan final : Plan {
     std::vector<StatusRange> accepted;
     std::string accepted_text;
     std::string body;
+    std::uint16_t default_port = 80;
     [[nodiscard]] std::unique_ptr<Probe> start(const Endpoint& target, std::uint64_t seed) const override;
 };
 
@@ -65,8 +66,8 @@ class HttpProbe final : public Probe {
         : plan_(plan), target_(target), reader_(plan.method == "HEAD", !plan.body.empty()) {}
 
     Step on_connected() override {
-        const auto address =
-            target_.port == 80 && target_.address.is_v4() ? to_string(target_.address) : to_string(target_);
+        const bool bare = target_.port == plan_.default_port && target_.address.is_v4();
+        const auto address = bare ? to_string(target_.address) : to_string(target_);
         request_ = fmt::format(
             "{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: lvsd\r\nAccept: */*\r\n{}Connection: close\r\n\r\n",
             plan_.method, plan_.path, plan_.host.empty() ? address : plan_.host, plan_.headers);
@@ -176,8 +177,13 @@ Result<void> read_expectations(const Params& params, HttpPlan& plan) {
     return {};
 }
 
-Result<PlanPtr> make_http(const Params& params) {
+}  // namespace
+
+std::span<const KeySpec> http_keys() { return kKeys; }
+
+Result<PlanPtr> make_http_plan(const Params& params, std::uint16_t default_port) {
     auto plan = std::make_shared<HttpPlan>();
+    plan->default_port = default_port;
     plan->method = value_or<std::string>(params, "method", "GET");
     plan->path = value_or<std::string>(params, "path", "/");
     plan->host = value_or<std::string>(params, "host", "");
@@ -191,7 +197,7 @@ Result<PlanPtr> make_http(const Params& params) {
     return plan;
 }
 
-}  // namespace
+static Result<PlanPtr> make_http(const Params& params) { return make_http_plan(params, 80); }
 
 const Kind kHttp{{.kind = "http",
                   .doc = "The server answers an HTTP/1.1 request with an accepted status and, with body, the expected "

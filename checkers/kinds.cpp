@@ -11,7 +11,7 @@ namespace {
 
 // In the order of the manual.
 std::span<const Kind* const> all() {
-    static constexpr std::array kAll{&kTcp, &kHttp, &kUdp, &kDns, &kSmtp, &kAgent};
+    static const std::array kAll{&kTcp, &kHttp, &https_kind(), &tls_kind(), &kUdp, &kDns, &kSmtp, &kAgent};
     return kAll;
 }
 

@@ -20,9 +20,10 @@
 namespace lvs::checkers {
 
 std::uint32_t raise_file_limit(std::uint32_t wanted) {
-    rlimit limit{wanted, wanted};
-    if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return wanted;
+    rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+    const rlimit more{.rlim_cur = wanted, .rlim_max = std::max<rlim_t>(wanted, limit.rlim_max)};
+    if (setrlimit(RLIMIT_NOFILE, &more) == 0) return wanted;
     limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, wanted);
     static_cast<void>(setrlimit(RLIMIT_NOFILE, &limit));
     return static_cast<std::uint32_t>(limit.rlim_cur);
@@ -87,7 +88,7 @@ constexpr std::array kAllowed{
     // memory, time, entropy
     SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
     SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrandom), SCMP_SYS(sched_yield),
-    SCMP_SYS(restart_syscall),
+    SCMP_SYS(restart_syscall), SCMP_SYS(sysinfo),  // the last one is glibc's qsort asking for memory
     // the end, orderly or by abort()
     SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
     SCMP_SYS(rt_sigaction), SCMP_SYS(sigaltstack), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(tgkill)};

@@ -4,15 +4,19 @@
 // use by itself.
 //
 //   lvsd-checker --parent PID [--user UID --group GID]
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <optional>
 #include <string_view>
 
 #include "checkers/sandbox.hpp"
+#include "checkers/tls.hpp"
 #include "checkers/worker.hpp"
 
 namespace {
@@ -54,12 +58,29 @@ bool is_link(int fd) {
     return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
 }
 
+// Where Debian's ca-certificates has them. Opened now, read by the first check that needs them.
+void find_authorities() {
+    const int file = open("/etc/ssl/certs/ca-certificates.crt", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return;
+    use_system_authorities([file] {
+        std::string text;
+        std::array<char, 65536> buffer;
+        for (ssize_t size = 0; (size = read(file, buffer.data(), buffer.size())) > 0;)
+            text.append(buffer.data(), static_cast<std::size_t>(size));
+        return text;
+    });
+}
+
 Result<void> serve(const Arguments& arguments) {
     static_cast<void>(close_range(kLink + 1, ~0U, 0));
+    find_authorities();
     const auto max_files = raise_file_limit(kWantedFiles);
     if (auto dropped = drop_privileges(arguments.identity, arguments.parent); !dropped) return dropped;
     Worker worker{Fd(kLink)};
     if (auto opened = worker.open(max_files); !opened) return opened;
+    // The C library would open the time zone's file when the first certificate's dates are read.
+    setenv("TZ", "UTC0", 1);
+    tzset();
     if (auto closed = close_sandbox(); !closed) return closed;
     return worker.run();
 }

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "server.hpp"
+#include "tls_server.hpp"
 
 namespace lvs::checkers {
 namespace {
@@ -148,6 +149,35 @@ TEST_F(ClientTest, AMissingProgramIsReportedAndTriedAgain) {
     ASSERT_TRUE(eventually([this] { return lost_ >= 3; }));
     EXPECT_EQ(worker_reason_, "checkers: start /nonexistent/lvsd-checker: No such file or directory");
     EXPECT_TRUE(client_->pids().empty());
+}
+
+Server::Behaviour speaks_tls(const Pem& pem) {
+    return [pem](int fd, const Server::Stopping& stopping) {
+        TlsServer tls(pem, "HTTP/1.1 200 OK\r\n\r\n");
+        std::array<char, 4096> buffer;
+        while (!stopping()) {
+            const auto size = recv(fd, buffer.data(), buffer.size(), 0);
+            if (size <= 0) return;
+            const auto answer = tls.exchange({buffer.data(), static_cast<std::size_t>(size)});
+            send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
+        }
+    };
+}
+
+TEST_F(ClientTest, TlsWorksInsideTheSandbox) {
+    const Server server(speaks_tls(make_certificate(-1, 30)));
+    make();
+    auto careless = tcp(1, server.endpoint());
+    careless.kind = "https";
+    careless.params["verify"] = false;
+    auto careful = tcp(2, server.endpoint());
+    careful.kind = "tls";
+    client_->configure({careless, careful});
+    ASSERT_TRUE(eventually([this] { return statuses_.contains(CheckId{1}) && statuses_.contains(CheckId{2}); }));
+    EXPECT_EQ(statuses_[CheckId{1}].reason, "got 200");
+    EXPECT_EQ(statuses_[CheckId{1}].certificate_days, 30);
+    EXPECT_EQ(statuses_[CheckId{2}].reason, "certificate not trusted: self-signed certificate");
+    EXPECT_EQ(lost_, 0);
 }
 
 TEST_F(ClientTest, IdenticalChecksRunOnceAndServeAll) {

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A TLS server over memory, and certificates made on the spot.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <string>
+
+namespace lvs::checkers {
+
+struct Pem {
+    std::string certificate;
+    std::string key;
+};
+// Self-signed, for the name "www.example.org" and the address 192.0.2.10, valid from now + from_days to now + to_days.
+[[nodiscard]] Pem make_certificate(int from_days, int to_days);
+
+class TlsServer {
+   public:
+    // `answer` is sent when the first plain bytes have come. `client_ca`: a client certificate is demanded.
+    TlsServer(const Pem& own, std::string answer, const std::string& client_ca = "");
+    ~TlsServer();
+    TlsServer(const TlsServer&) = delete;
+    TlsServer& operator=(const TlsServer&) = delete;
+    // Bytes from the client; returns those for it.
+    [[nodiscard]] std::string exchange(std::string_view bytes);
+    [[nodiscard]] const std::string& plain() const { return plain_; }  // what the client said
+    [[nodiscard]] std::string server_name() const;
+    [[nodiscard]] std::string close();  // close_notify
+
+   private:
+    [[nodiscard]] std::string pending();
+    SSL_CTX* context_ = nullptr;
+    SSL* session_ = nullptr;
+    BIO* in_ = nullptr;
+    BIO* out_ = nullptr;
+    std::string answer_;
+    std::string plain_;
+};
+
+}  // namespace lvs::checkers
