@@ -244,7 +244,7 @@ void Machine::on_master_down(Time now, Effects& out) {
 }
 
 void Machine::on_advert_due(Time now, Effects& out) {
-    const bool others_took_over = now - last_sent_ > 3 * config_.interval;
+    const bool others_took_over = now - last_sent_ > 3 * sent_interval_;  // they go by what we last told them
     if (others_took_over && priority_.value() != kOwner) {
         ++counters_.stalls;
         return become_backup(now, Reason::stalled, config_.interval + skew(), out);
@@ -318,6 +318,7 @@ void Machine::send(Time now, std::uint8_t priority, Effects& out) {
     ++counters_.adverts_sent;
     if (priority == 0) ++counters_.zero_sent;
     last_sent_ = now;
+    sent_interval_ = config_.interval;
     timer_ = now + config_.interval;
     out.add(SendAdvert{priority});
 }

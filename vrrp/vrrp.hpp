@@ -382,6 +382,7 @@ private:
     Reason down_reason_ = Reason::master_down;
     std::optional<Time> lower_since_;  // backup: since when a lower master is heard
     Time last_sent_{};
+    Duration sent_interval_{};  // as the last advert said
     Time reply_after_{};
     Time last_{};
     Counters counters_;

@@ -111,6 +111,7 @@ void Model::hear_in_master(const Advert& advert, const IpAddress& from) {
 
 std::string Model::check(Time now, const Machine& machine, State before, const Effects& effects) {
     if (auto wrong = check_order(machine, before, effects); !wrong.empty()) return wrong;
+    if (config_.grouped) return {};  // when a group moves is for the liveness phase to judge
     if (must_be_ && machine.state() != *must_be_)
         return "must be " + std::string(to_string(*must_be_)) + ", is " +
                std::string(to_string(machine.state()));
@@ -128,6 +129,7 @@ std::string Model::check_order(const Machine& machine, State before, const Effec
     if (!change) {
         if (before != after) return "state changed silently";
         for (const auto& effect : effects) {
+            if (std::holds_alternative<Ready>(effect) && config_.grouped && after == State::backup) continue;
             if (after != State::master) return "an effect without being master";
             if (std::holds_alternative<Announce>(effect) ||
                 effect == Effect(SendAdvert{machine.priority().value()}))
@@ -142,6 +144,7 @@ std::string Model::check_order(const Machine& machine, State before, const Effec
         if (same(effects, {speak, AddAddresses{}, Announce{}, *change})) return {};
     } else if (before == State::master && after == State::backup) {
         if (same(effects, {RemoveAddresses{}, *change})) return {};
+        if (config_.grouped && same(effects, {SendAdvert{0}, RemoveAddresses{}, *change})) return {};
     } else if (before == State::master) {
         if (same(effects, {SendAdvert{0}, RemoveAddresses{}, *change})) return {};
     } else if (same(effects, {*change})) {
@@ -172,8 +175,8 @@ std::string Model::check_time(Time now, const Machine& machine, State before, co
     if (before == State::master && machine.state() == State::backup && !must_be_) {
         if (!late_) wrong = "stepped down without being late";
         zero_ = false;
-        takeover_at_
-            .reset();  // it asks first: how long is its own affair, the liveness phase sees that it ends
+        lower_since_.reset();
+        takeover_at_.reset();  // it asks first; that this ends is for the liveness phase to see
     }
     if (machine.state() == State::master) {
         takeover_at_.reset();

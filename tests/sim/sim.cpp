@@ -28,33 +28,50 @@ Simulation::Simulation(std::uint64_t seed, bool keep_transcript)
 // ---- what a seed makes ------------------------------------------------------------------------------------
 
 void Simulation::make_nodes() {
-    const auto count = static_cast<std::size_t>(random_.between(2, kMaxNodes));
-    const auto version = random_.chance(15) ? Version::v2 : Version::v3;
-    const bool equal = random_.chance(25);
-    const bool mixed_intervals = version == Version::v3 && random_.chance(25);
-    const auto speed = static_cast<std::size_t>(random_.between(0, mixed_intervals ? 2 : 4));
-    Duration interval = kIntervals[speed];
-    if (version == Version::v2) interval = std::chrono::seconds(random_.between(1, 3));
-    const auto common = Priority::make(random_.between(1, 254));
-    bool owner = random_.chance(15);
-    for (std::size_t i = 0; i < count; ++i) {
-        Node node;
-        node.name = fmt::format("n{}", i);
-        node.address = IpAddress::from_v4(0x0a000001 + static_cast<std::uint32_t>((i * 7) % 5));
-        node.config.version = version;
-        node.config.priority = equal ? *common : *Priority::make(random_.between(1, 254));
-        if (std::exchange(owner, false)) node.config.priority = Priority::of(255);
-        node.config.interval = interval;
-        if (mixed_intervals && random_.chance(50)) node.config.interval = kIntervals[speed + 1];
-        node.config.preempt = !random_.chance(25);
-        if (random_.chance(20)) node.config.preempt_delay = interval * random_.between(1, 10);
-        if (random_.chance(20)) node.config.startup_delay = interval * random_.between(1, 10);
-        node.drift_ppm = random_.between(-3000, 3000);
+    segments_ = random_.chance(25) ? 2 : 1;
+    const auto hosts = static_cast<std::size_t>(random_.between(2, segments_ == 2 ? 3 : 5));
+    Config common;
+    common.version = random_.chance(15) ? Version::v2 : Version::v3;
+    common.grouped = segments_ > 1;
+    common.priority = *Priority::make(random_.between(1, 254));
+    equal_ = random_.chance(25);
+    mixed_intervals_ = common.version == Version::v3 && random_.chance(25);
+    speed_ = static_cast<std::size_t>(random_.between(0, mixed_intervals_ ? 2 : 4));
+    common.interval = kIntervals[speed_];
+    if (common.version == Version::v2) common.interval = std::chrono::seconds(random_.between(1, 3));
+    const bool owner = segments_ == 1 && random_.chance(15);
+    for (std::size_t host = 0; host < hosts; ++host) {
+        Node node = make_node(host, 0, common);
+        if (owner && host == 0) node.config.priority = Priority::of(255);
+        for (std::size_t segment = 1; segment < segments_; ++segment) {
+            auto other = make_node(host, segment, common);
+            other.config = node.config;  // members of a group share their settings
+            other.drift_ppm = node.drift_ppm;
+            nodes_.push_back(std::move(other));
+        }
         nodes_.push_back(std::move(node));
     }
     const auto faster = [](const Node& a, const Node& b) { return a.config.interval < b.config.interval; };
     slowest_ = std::max_element(nodes_.begin(), nodes_.end(), faster)->config.interval;
     fastest_ = std::min_element(nodes_.begin(), nodes_.end(), faster)->config.interval;
+}
+
+Node Simulation::make_node(std::size_t host, std::size_t segment, const Config& common) {
+    Node node;
+    node.host = host;
+    node.segment = segment;
+    node.name = segments_ > 1 ? fmt::format("n{}.{}", host, segment) : fmt::format("n{}", host);
+    // Who has the higher address differs from wire to wire.
+    const auto order = static_cast<std::uint32_t>(segment == 0 ? (host * 7) % 5 : 4 - (host * 7) % 5);
+    node.address = IpAddress::from_v4(0x0a000001 + static_cast<std::uint32_t>(segment) * 256 + order);
+    node.config = common;
+    if (!equal_) node.config.priority = *Priority::make(random_.between(1, 254));
+    if (mixed_intervals_ && random_.chance(50)) node.config.interval = kIntervals[speed_ + 1];
+    node.config.preempt = !random_.chance(25);
+    if (random_.chance(20)) node.config.preempt_delay = common.interval * random_.between(1, 10);
+    if (random_.chance(20)) node.config.startup_delay = common.interval * random_.between(1, 10);
+    node.drift_ppm = random_.between(-3000, 3000);
+    return node;
 }
 
 void Simulation::make_faults() {
@@ -70,8 +87,8 @@ void Simulation::make_faults() {
 
 void Simulation::add_fault(Time at) {
     using Kind = Happening::Kind;
-    static constexpr std::array<Kind, 7> kFaults{Kind::crash, Kind::pause, Kind::cut, Kind::unplug,
- Kind::reload, Kind::tracker, Kind::stop};
+    static constexpr std::array<Kind, 7> kFaults{Kind::crash,  Kind::pause,   Kind::cut, Kind::unplug,
+                                                 Kind::reload, Kind::tracker, Kind::stop};
     Happening what;
     what.kind = kFaults[static_cast<std::size_t>(random_.between(0, kFaults.size() - 1))];
     what.node = static_cast<std::size_t>(random_.between(0, static_cast<std::int64_t>(nodes_.size()) - 1));
@@ -142,9 +159,9 @@ void Simulation::heal() {
     delay_ = fastest_ / 200;
     cut_ = {};
     for (auto& node : nodes_) {
-        if (node.paused_until > now_) resume(node);
         node.linked = true;
-        if (!node.machine || !node.machine->running()) start(node);
+        if (node.paused) schedule({.kind = Happening::Kind::resume, .node = index_of(node)}, now_);
+        schedule({.kind = Happening::Kind::restart, .node = index_of(node)}, now_);
     }
 }
 
@@ -155,20 +172,34 @@ Duration Simulation::bound() const {
     for (const auto& node : nodes_)
         delays = std::max(delays, node.config.startup_delay + node.config.preempt_delay);
     const Duration skew = nodes_.front().config.version == Version::v2 ? Duration(1s) : slowest_;
-    return (delays + 10 * slowest_ + 3 * skew) * 101 / 100;
+    const int rounds = segments_ > 1 ? 4 : 1;  // groups of equal priority may step down together a few times
+    return (delays + rounds * (10 * slowest_ + 3 * skew)) * 101 / 100;
 }
 
 std::string Simulation::who_is_master() const {
+    std::size_t host = 0, other = 0;
+    auto wrong = master_of(0, host);
+    for (std::size_t segment = 1; wrong.empty() && segment < segments_; ++segment) {
+        wrong = master_of(segment, other);
+        if (wrong.empty() && other != host) wrong = "the group is torn";
+    }
+    return wrong;
+}
+
+// The one router that is master on this wire must be one whom no other would preempt.
+std::string Simulation::master_of(std::size_t segment, std::size_t& host) const {
     const Node* master = nullptr;
     for (const auto& node : nodes_) {
-        if (node.machine->state() != State::master) continue;
+        if (node.segment != segment || node.machine->state() != State::master) continue;
         if (master != nullptr) return "two masters: " + master->name + " and " + node.name;
         master = &node;
     }
     if (master == nullptr) return "no master";
+    host = master->host;
     for (const auto& node : nodes_) {
         const bool wants = node.config.preempt || node.machine->priority().value() == kOwner;
-        if (wants && node.machine->priority() > master->machine->priority())
+        const bool rival = node.segment == segment && segments_ == 1;
+        if (rival && wants && node.machine->priority() > master->machine->priority())
             return master->name + " is master, " + node.name + " has the higher priority";
     }
     return {};
@@ -177,7 +208,24 @@ std::string Simulation::who_is_master() const {
 // ---- faults and packets -----------------------------------------------------------------------------------
 
 void Simulation::happen(const Happening& what) {
-    Node& node = nodes_[what.node];
+    using Kind = Happening::Kind;
+    const auto kind = what.kind;
+    const bool to_host = kind == Kind::crash || kind == Kind::restart || kind == Kind::stop ||
+                         kind == Kind::pause || kind == Kind::resume || kind == Kind::reload ||
+                         kind == Kind::tracker;
+    if (!to_host) return happen_to(nodes_[what.node], what);
+    const auto host = nodes_[what.node].host;
+    bool woken = kind != Kind::resume;
+    moving_ = true;  // a host acts as one: its group moves when all its routers have had their turn
+    for (auto& node : nodes_)
+        if (node.host == host && kind == Kind::resume) woken = std::exchange(node.paused, false) || woken;
+    for (auto& node : nodes_)
+        if (node.host == host && woken) happen_to(node, what);
+    moving_ = false;
+    if (segments_ > 1) regroup(host);
+}
+
+void Simulation::happen_to(Node& node, const Happening& what) {
     switch (what.kind) {
         case Happening::Kind::arrive:
             return deliver(node, what.packet);
@@ -186,10 +234,10 @@ void Simulation::happen(const Happening& what) {
         case Happening::Kind::restart:
             return start(node);
         case Happening::Kind::stop:
-            if (node.machine && node.paused_until <= now_) give(node, Stop{});
+            if (node.machine && !node.paused) give(node, Stop{});
             return;
         case Happening::Kind::pause:
-            node.paused_until = std::max(node.paused_until, now_ + what.length);
+            node.paused = true;
             return;
         case Happening::Kind::resume:
             return resume(node);
@@ -201,7 +249,7 @@ void Simulation::happen(const Happening& what) {
             return;
         case Happening::Kind::unplug:
             node.linked = false;
-            if (node.machine && node.paused_until <= now_) give(node, Stop{Reason::interface});
+            if (node.machine && !node.paused) give(node, Stop{Reason::interface});
             return;
         case Happening::Kind::plug:
             node.linked = true;
@@ -215,8 +263,29 @@ void Simulation::happen(const Happening& what) {
     }
 }
 
+// What a driver does after every change of a member.
+void Simulation::regroup(std::size_t host) {
+    std::vector<Member> members;
+    for (const auto& node : nodes_) {
+        if (node.host != host) continue;
+        if (node.paused) return;
+        members.push_back(node.machine ? node.machine->member() : Member{});
+    }
+    const auto decision = decide(members);
+    if (decision == Decision::none || !failure_.empty()) return;
+    moving_ = true;
+    for (auto& node : nodes_) {
+        if (node.host != host || !node.machine) continue;
+        if (decision == Decision::promote)
+            give(node, Promote{});
+        else
+            give(node, Demote{});
+    }
+    moving_ = false;
+}
+
 void Simulation::start(Node& node) {
-    if (!node.linked || node.paused_until > now_) return;
+    if (!node.linked || node.paused) return;
     if (!node.machine) {
         node.machine = std::make_unique<Machine>(node.config);
         node.model = Model();
@@ -233,11 +302,11 @@ void Simulation::crash(Node& node) {
     note(node, "crash");
     node.machine.reset();
     node.holds = false;
-    node.paused_until = now_;
+    node.paused = false;
 }
 
 void Simulation::reload(Node& node) {
-    if (node.paused_until > now_) return;
+    if (node.paused) return;
     if (node.config.version != Version::v2 && random_.chance(50))
         node.config.interval = random_.chance(50) ? fastest_ : slowest_;
     if (node.config.priority.value() != kOwner)
@@ -254,7 +323,7 @@ void Simulation::reload(Node& node) {
 }
 
 void Simulation::tracker(Node& node) {
-    if (!node.machine || node.paused_until > now_) return;
+    if (!node.machine || node.paused) return;
     const auto priority = *Priority::make(random_.between(1, 254));
     note(node, fmt::format("tracker: priority {}", priority.value()));
     node.model.set_priority(local(node, now_), priority.value());
@@ -263,7 +332,6 @@ void Simulation::tracker(Node& node) {
 
 // A process that wakes up reads what waited for it before it looks at its timers; that is the driver's duty.
 void Simulation::resume(Node& node) {
-    node.paused_until = now_;
     if (!node.machine) return;
     note(node, "resume");
     node.model.woke_late();
@@ -276,7 +344,7 @@ void Simulation::resume(Node& node) {
 
 void Simulation::deliver(Node& node, std::size_t packet) {
     if (!node.machine || !node.linked || !failure_.empty()) return;
-    if (node.paused_until > now_) {
+    if (node.paused) {
         if (node.inbox.size() < kInboxBound) node.inbox.push_back(packet);
         return;
     }
@@ -284,6 +352,7 @@ void Simulation::deliver(Node& node, std::size_t packet) {
     const auto advert = parse(envelope, std::span(bytes).first(size));
     if (!advert)
         return fail(node, "a packet of ours does not parse: " + std::string(to_string(advert.error())));
+    note(node, fmt::format("hears priority {} from {}", advert->priority, to_string(envelope.source)));
     node.model.hear(local(node, now_), *advert, envelope.source);
     give(node, Received{*advert, envelope.source});
 }
@@ -321,6 +390,7 @@ void Simulation::settle(Node& node, State before, const Effects& effects) {
     if (!wrong.empty()) fail(node, wrong);
     if (node.holds != (after == State::master))
         fail(node, "holds the address without being master, or the reverse");
+    if (segments_ > 1 && !moving_) regroup(node.host);
 }
 
 void Simulation::transmit(Node& node, std::uint8_t priority) {
@@ -337,7 +407,8 @@ void Simulation::transmit(Node& node, std::uint8_t priority) {
     packets_.push_back(packet);
     note(node, fmt::format("sends priority {}", priority));
     for (std::size_t to = 0; to < nodes_.size(); ++to)
-        if (&nodes_[to] != &node) put_on_wire(index_of(node), to, packets_.size() - 1);
+        if (&nodes_[to] != &node && nodes_[to].segment == node.segment)
+            put_on_wire(index_of(node), to, packets_.size() - 1);
 }
 
 void Simulation::put_on_wire(std::size_t from, std::size_t to, std::size_t packet) {
@@ -363,7 +434,7 @@ Time Simulation::local(const Node& node, Time time) const {
 
 // When, in global time, a node's own clock shows its deadline.
 std::optional<Time> Simulation::next_wake(const Node& node) const {
-    if (!node.machine) return std::nullopt;
+    if (!node.machine || node.paused) return std::nullopt;
     const auto due = node.machine->deadline();
     if (!due) return std::nullopt;
     const auto d = due->time_since_epoch();
@@ -372,7 +443,7 @@ std::optional<Time> Simulation::next_wake(const Node& node) const {
         at += 1ns;
     while (at > Time() && local(node, at - 1ns) >= *due)
         at -= 1ns;
-    return std::max({at, now_, node.paused_until});
+    return std::max(at, now_);
 }
 
 void Simulation::schedule(Happening what, Time at) {

@@ -21,6 +21,8 @@ namespace lvs::sim {
 
 struct Node {
     std::string name;
+    std::size_t host = 0;     // routers of one host crash and pause together, and form a sync group
+    std::size_t segment = 0;  // the wire it is on
     Config config;
     IpAddress address;
     std::int64_t drift_ppm = 0;
@@ -28,7 +30,7 @@ struct Node {
     Model model;
     bool linked = true;  // the interface is up
     bool holds = false;  // the virtual address
-    Time paused_until{};
+    bool paused = false;
     std::vector<std::size_t> inbox;  // packets that arrived during a pause
     std::uint64_t transitions = 0;
 };
@@ -75,17 +77,21 @@ public:
     [[nodiscard]] std::uint64_t steps() const { return steps_; }
 
 private:
-    static constexpr std::size_t kMaxNodes = 5;
+    static constexpr std::size_t kMaxNodes = 6;
 
     void make_nodes();
+    [[nodiscard]] Node make_node(std::size_t host, std::size_t segment, const Config& common);
     void make_faults();
     void add_fault(Time at);
     void run_until(Time end);
     void heal();
     [[nodiscard]] Duration bound() const;
     [[nodiscard]] std::string who_is_master() const;
+    [[nodiscard]] std::string master_of(std::size_t segment, std::size_t& host) const;
 
     void happen(const Happening& what);
+    void happen_to(Node& node, const Happening& what);
+    void regroup(std::size_t host);
     void deliver(Node& node, std::size_t packet);
     void wake(Node& node);
     void start(Node& node);
@@ -112,6 +118,10 @@ private:
     std::priority_queue<Happening, std::vector<Happening>, std::greater<>> queue_;
     std::vector<Packet> packets_;
     std::array<std::array<bool, kMaxNodes>, kMaxNodes> cut_{};
+    std::size_t segments_ = 1;
+    bool moving_ = false;
+    bool equal_ = false, mixed_intervals_ = false;
+    std::size_t speed_ = 0;
     int loss_percent_ = 0, duplicate_percent_ = 0;
     Duration delay_{};
     Duration slowest_{}, fastest_{};

@@ -256,6 +256,18 @@ TEST(Reload, AShorterIntervalOfAMasterCountsFromNow) {
     EXPECT_EQ(bench.machine.master_interval(), 10ms);
 }
 
+TEST(Reload, AShorterIntervalIsNotMistakenForAStall) {
+    Bench bench;
+    bench.make_master();
+    bench.pass(bench.left() - 1ms);  // almost a second since the last advert
+    auto config = bench.machine.config();
+    config.interval = 20ms;
+    Effects effects;
+    bench.machine.configure(bench.now, config, effects);
+    EXPECT_EQ(count_adverts(bench.pass(20ms)), 2);
+    EXPECT_EQ(bench.state(), State::master);
+}
+
 TEST(Names, AreAllThere) {
     for (int i = 0; i <= static_cast<int>(Reason::group); ++i)
         EXPECT_NE(to_string(static_cast<Reason>(i)), "?");
