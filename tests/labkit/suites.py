@@ -141,7 +141,12 @@ class PytestRun:
             self._add(file, "failed", 0.0, f"{said}\nthe run ended with status {status}")
 
     def _add(self, name: str, outcome: str, seconds: float, text: str) -> None:
-        self.tally.add(_result(self.suite, name.removeprefix("tests/"), outcome, seconds, text))
+        self.tally.add(_result(self.suite, _short(name), outcome, seconds, text))
+
+
+def _short(name: str) -> str:
+    """The suite says the folder already."""
+    return re.sub(r"^tests/\w+/", "", name)
 
 
 def pytest_suite(suite: str, file: Path, tally, wanted, command, environment) -> None:
@@ -171,4 +176,4 @@ def _collect(name: str, suite: str, wanted, environment) -> list[str]:
     ids = [line.strip() for line in listed.stdout.splitlines() if "::" in line and MARK not in line]
     if not ids and listed.returncode != 5:
         return [name]
-    return [test for test in ids if wanted.search(f"{suite}/{test.removeprefix('tests/')}")]
+    return [test for test in ids if wanted.search(f"{suite}/{_short(test)}")]

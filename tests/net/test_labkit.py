@@ -42,20 +42,20 @@ def ended(name: str, outcome: str = "passed") -> dict:
 
 def test_each_test_of_a_run_is_counted():
     assert pytest_run(COLLECTED, ended("a"), ended("b", "skipped"), status=0) == [
-        ("vm-6.1/vm/test_x.py::a", "passed"), ("vm-6.1/vm/test_x.py::b", "skipped")]
+        ("vm-6.1/test_x.py::a", "passed"), ("vm-6.1/test_x.py::b", "skipped")]
 
 
 def test_a_run_that_is_cut_off_fails_every_test_it_owes():
     assert pytest_run(COLLECTED, ended("a"), {"kind": "begun", "id": "tests/vm/test_x.py::b"}, "lab: panic\n",
-                      status=125) == [("vm-6.1/vm/test_x.py::a", "passed"), ("vm-6.1/vm/test_x.py::b", "failed")]
+                      status=125) == [("vm-6.1/test_x.py::a", "passed"), ("vm-6.1/test_x.py::b", "failed")]
 
 
 def test_a_run_that_reports_nothing_is_a_failure():
-    assert pytest_run("lab: no machine\n", status=125) == [("vm-6.1/vm/test_x.py", "failed")]
+    assert pytest_run("lab: no machine\n", status=125) == [("vm-6.1/test_x.py", "failed")]
 
 
 def test_a_machine_that_dies_after_its_last_test_is_a_failure():
-    assert pytest_run(COLLECTED, ended("a"), ended("b"), status=125)[-1] == ("vm-6.1/vm/test_x.py", "failed")
+    assert pytest_run(COLLECTED, ended("a"), ended("b"), status=125)[-1] == ("vm-6.1/test_x.py", "failed")
 
 
 def test_what_ctest_prints_is_understood():
