@@ -81,7 +81,7 @@ def _refuse_rivals(wanted) -> None:
 
 def _install(names) -> int:
     environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-    command = ["apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0", "-o", "Dpkg::Progress-Fancy=0",
+    command = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Use-Pty=0", "-o", "Dpkg::Progress-Fancy=0",
                "--no-install-recommends", "install", *names]
     kept = []
     with reading(command, env=environment) as apt:

@@ -81,12 +81,15 @@ def _ctest_run(suite: str, directory: Path, tally, arguments: list[str], expecte
 
 
 def _add_unpassed(suite: str, tally, case) -> None:
+    """ctest calls a test skipped also when its program is missing; only those that asked for it are."""
     text = (case.findtext("system-out") or "").strip()
     skipped = case.find("skipped")
-    if skipped is not None and case.get("status") != "fail":
-        text = text.splitlines()[-1] if text else skipped.get("message", "no reason given")
-    tally.add(_result(suite, case.get("name"), "failed" if skipped is None else "skipped",
-                      float(case.get("time") or 0), text))
+    message = skipped.get("message", "") if skipped is not None else ""
+    asked = message.startswith("SKIP_") or message == "Disabled"
+    if asked:
+        text = text.splitlines()[-1] if text else "no reason given"
+    tally.add(_result(suite, case.get("name"), "skipped" if asked else "failed", float(case.get("time") or 0),
+                      text or message))
 
 
 def lint_suite(suite: str, directory: Path, tally, wanted) -> None:
@@ -138,7 +141,12 @@ class PytestRun:
             self._add(file, "failed", 0.0, f"{said}\nthe run ended with status {status}")
 
     def _add(self, name: str, outcome: str, seconds: float, text: str) -> None:
-        self.tally.add(_result(self.suite, name.removeprefix("tests/"), outcome, seconds, text))
+        self.tally.add(_result(self.suite, _short(name), outcome, seconds, text))
+
+
+def _short(name: str) -> str:
+    """The suite says the folder already."""
+    return re.sub(r"^tests/\w+/", "", name)
 
 
 def pytest_suite(suite: str, file: Path, tally, wanted, command, environment) -> None:
@@ -168,4 +176,4 @@ def _collect(name: str, suite: str, wanted, environment) -> list[str]:
     ids = [line.strip() for line in listed.stdout.splitlines() if "::" in line and MARK not in line]
     if not ids and listed.returncode != 5:
         return [name]
-    return [test for test in ids if wanted.search(f"{suite}/{test.removeprefix('tests/')}")]
+    return [test for test in ids if wanted.search(f"{suite}/{_short(test)}")]

@@ -5,6 +5,8 @@ import json
 import re
 import subprocess
 
+import pytest
+
 from labkit import bench, initramfs, kernels, packages, suites, testing, vm
 from labkit.demo.display import Display
 from labkit.demo.load import Interval, Load
@@ -15,9 +17,11 @@ from labkit.suites import MARK
 class Tally:
     def __init__(self):
         self.results = []
+        self.texts = {}
 
     def add(self, result):
         self.results.append((result.id, result.outcome))
+        self.texts[result.id] = result.text
 
 
 def pytest_run(*messages, status: int) -> list[tuple[str, str]]:
@@ -38,20 +42,20 @@ def ended(name: str, outcome: str = "passed") -> dict:
 
 def test_each_test_of_a_run_is_counted():
     assert pytest_run(COLLECTED, ended("a"), ended("b", "skipped"), status=0) == [
-        ("vm-6.1/vm/test_x.py::a", "passed"), ("vm-6.1/vm/test_x.py::b", "skipped")]
+        ("vm-6.1/test_x.py::a", "passed"), ("vm-6.1/test_x.py::b", "skipped")]
 
 
 def test_a_run_that_is_cut_off_fails_every_test_it_owes():
     assert pytest_run(COLLECTED, ended("a"), {"kind": "begun", "id": "tests/vm/test_x.py::b"}, "lab: panic\n",
-                      status=125) == [("vm-6.1/vm/test_x.py::a", "passed"), ("vm-6.1/vm/test_x.py::b", "failed")]
+                      status=125) == [("vm-6.1/test_x.py::a", "passed"), ("vm-6.1/test_x.py::b", "failed")]
 
 
 def test_a_run_that_reports_nothing_is_a_failure():
-    assert pytest_run("lab: no machine\n", status=125) == [("vm-6.1/vm/test_x.py", "failed")]
+    assert pytest_run("lab: no machine\n", status=125) == [("vm-6.1/test_x.py", "failed")]
 
 
 def test_a_machine_that_dies_after_its_last_test_is_a_failure():
-    assert pytest_run(COLLECTED, ended("a"), ended("b"), status=125)[-1] == ("vm-6.1/vm/test_x.py", "failed")
+    assert pytest_run(COLLECTED, ended("a"), ended("b"), status=125)[-1] == ("vm-6.1/test_x.py", "failed")
 
 
 def test_what_ctest_prints_is_understood():
@@ -163,3 +167,43 @@ def test_the_server_is_shown_as_the_master_sees_it():
     views = {"d1": View("backup", {"s1": "up"}), "d2": View("master", {"s1": "down"})}
     assert Display._state(views, "s1") == "down"
     assert Display._state(views, "s9") == "-"
+
+
+CTEST = """
+add_test(suite.passes "true")
+add_test(suite.fails "sh" "-c" "echo what went wrong; exit 3")
+add_test(suite.skips "sh" "-c" "echo needs the moon; exit 77")
+set_tests_properties(suite.skips PROPERTIES SKIP_RETURN_CODE 77)
+add_test(suite.hangs "sleep" "1000")
+set_tests_properties(suite.hangs PROPERTIES TIMEOUT 1)
+add_test(suite.dies "sh" "-c" "kill -SEGV $$")
+add_test(suite.missing "/no/such/program")
+add_test([=[suite/odd.name+[x]*(1)]=] "true")
+"""
+OUTCOMES = {"suite.passes": "passed", "suite.fails": "failed", "suite.skips": "skipped", "suite.hangs": "failed",
+            "suite.dies": "failed", "suite.missing": "failed", "suite/odd.name+[x]*(1)": "passed"}
+
+
+@pytest.fixture
+def ctest_folder(tmp_path, monkeypatch):
+    (tmp_path / "CTestTestfile.cmake").write_text(CTEST)
+    monkeypatch.setattr(suites, "LOGS", tmp_path)
+    return tmp_path
+
+
+def test_every_test_of_ctest_is_counted_as_what_it_is(ctest_folder):
+    tally = Tally()
+    suites.ctest_suite("unit", ctest_folder, tally, re.compile(""))
+    assert dict(tally.results) == {f"unit/{name}": outcome for name, outcome in OUTCOMES.items()}
+    assert len(tally.results) == len(OUTCOMES)
+    assert "needs the moon" in tally.texts["unit/suite.skips"]
+    assert "what went wrong" in tally.texts["unit/suite.fails"]
+
+
+@pytest.mark.parametrize("pattern, names", [
+    ("passes", ["suite.passes"]), (r"unit/suite/odd", ["suite/odd.name+[x]*(1)"]),
+    ("fails|skips", ["suite.fails", "suite.skips"]), ("no such test", [])])
+def test_a_pattern_selects_tests_of_ctest(ctest_folder, pattern, names):
+    tally = Tally()
+    suites.ctest_suite("unit", ctest_folder, tally, re.compile(pattern))
+    assert sorted(name for name, _ in tally.results) == sorted(f"unit/{name}" for name in names)
