@@ -28,6 +28,13 @@ extern const Kind kAgent;
 [[nodiscard]] std::span<const KeySpec> http_keys();
 [[nodiscard]] Result<PlanPtr> make_http_plan(const Params& params, std::uint16_t default_port);
 
+// For KindSpec::validate: valid is what a plan can be made of.
+template <Result<PlanPtr> (*MakePlan)(const Params&)>
+[[nodiscard]] Result<void> validate_by(const Params& params) {
+    if (const auto plan = MakePlan(params); !plan) return std::unexpected(plan.error());
+    return {};
+}
+
 // The value of a key, or `fallback` when the key is absent or of another type.
 template <class T>
 [[nodiscard]] T value_or(const Params& params, std::string_view key, T fallback) {

@@ -6,8 +6,7 @@
 namespace lvs::ipvs {
 namespace {
 
-// ---- reading
-// ------------------------------------------------------------------------------------------------
+// ---- reading --------------------------------------------------------------------------------------------
 
 constexpr int kAttempts = 3;  // when the table or the module changes while it is read
 
@@ -154,8 +153,7 @@ private:
     Then then_ = nullptr;
 };
 
-// ---- changing
-// -----------------------------------------------------------------------------------------------
+// ---- changing -------------------------------------------------------------------------------------------
 
 class Apply final : public Session::Operation, public std::enable_shared_from_this<Apply> {
 public:
@@ -233,8 +231,7 @@ private:
     std::size_t open_ = 0;
 };
 
-// ---- single questions
-// ---------------------------------------------------------------------------------------
+// ---- single questions -----------------------------------------------------------------------------------
 
 template <class T>
 class Query final : public Session::Operation, public std::enable_shared_from_this<Query<T>> {

@@ -18,7 +18,7 @@
 
 #include <string>
 
-#include "lvsd/config/model.hpp"
+#include "lvsd/config/config.hpp"
 
 namespace lvs::app {
 
@@ -30,6 +30,9 @@ struct Options {
 };
 
 inline constexpr Duration kRouterHold = std::chrono::seconds(10);
+
+// What `lvsd --check` reports and what a reload does are this one function.
+[[nodiscard]] config::Loaded load(const std::string& path);
 
 // Runs until SIGTERM or SIGINT; the exit status of the process.
 [[nodiscard]] int run(const Options& options, config::Config config);

@@ -77,6 +77,8 @@ struct KindSpec {
     std::string_view doc;
     std::span<const KeySpec> keys;
     bool needs_port = true;  // false: a server without a port can be checked too (ping)
+    // What the key table cannot say ("a path begins with a slash"); null: there is nothing.
+    Result<void> (*validate)(const Params& params) = nullptr;
 };
 
 }  // namespace lvs

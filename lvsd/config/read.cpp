@@ -237,14 +237,8 @@ Value fallback_value(const KeySpec& key) {
         key.type == ValueType::strings || key.type == ValueType::prefixes || key.type == ValueType::ranges;
     if (!list) return fallback_item(key, key.fallback);
     List items;
-    for (auto rest = key.fallback; !rest.empty();) {
-        const auto comma = rest.find(',');
-        auto item = rest.substr(0, comma);
-        rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
-        while (item.starts_with(' '))
-            item.remove_prefix(1);
+    for (const auto item : split_list(key.fallback))
         items.push_back(fallback_item(key, item));
-    }
     return {{}, std::move(items)};
 }
 
@@ -278,6 +272,23 @@ void complain_unknown(const Entry& entry, std::string_view where, std::span<cons
 }
 
 }  // namespace
+
+bool has_range(const KeySpec& key) {
+    return key.min != 0 || key.max != 0;
+}
+
+std::vector<std::string_view> split_list(std::string_view text) {
+    std::vector<std::string_view> out;
+    while (!text.empty()) {
+        const auto comma = text.find(',');
+        auto item = text.substr(0, comma);
+        text = comma == std::string_view::npos ? std::string_view{} : text.substr(comma + 1);
+        while (item.starts_with(' '))
+            item.remove_prefix(1);
+        out.push_back(item);
+    }
+    return out;
+}
 
 bool consists_of(std::string_view text, std::string_view chars) {
     const auto allowed = [chars](char c) {

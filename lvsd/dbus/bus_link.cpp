@@ -59,6 +59,7 @@ void BusLink::on_lost(const std::string& why) {
 }
 
 void BusLink::on_name(bool ours) {
+    if (ours == has_name_) return;
     if (ours && complained_) log(Level::notice, ev::bus_ready, "on the system bus", {{"name", kBusName}});
     if (ours) {
         complained_ = false;
@@ -67,11 +68,16 @@ void BusLink::on_name(bool ours) {
     has_name_ = ours;
 }
 
-// Only a refusal matters here; that the name is ours, or no longer, comes as a signal.
+// The answer counts as well as the signals: a bus policy may keep NameAcquired from us.
 int BusLink::on_name_reply(sd_bus_message* m, void* userdata, sd_bus_error* /*error*/) {
-    const auto* refusal = sd_bus_message_get_error(m);
-    if (refusal == nullptr) return 0;
+    constexpr std::uint32_t kPrimaryOwner = 1;  // D-Bus Specification, RequestName
     auto* self = static_cast<BusLink*>(userdata);
+    const auto* refusal = sd_bus_message_get_error(m);
+    if (refusal == nullptr) {
+        std::uint32_t code = 0;
+        if (sd_bus_message_read(m, "u", &code) >= 0 && code == kPrimaryOwner) self->on_name(true);
+        return 0;
+    }
     const std::string why = refusal->message != nullptr ? refusal->message : refusal->name;
     asio::post(self->loop_,
                [self, why, weak = std::weak_ptr(self->alive_)] {  // not from inside sd_bus_process

@@ -82,7 +82,7 @@ def run(quick: bool, pattern: str) -> int:
     if build.has_sources():
         if "unit" in suites:
             build.build("asan")
-        build.build("release", *build.WHAT_RUNS)
+        build.build("release", *build.WHAT_RUNS, "lvsd-test-tools")
     for suite in suites:
         RUNNERS[suite](tally, wanted)
     return tally.finish(time.monotonic() - started)

@@ -12,6 +12,7 @@ import argparse
 import concurrent.futures
 import json
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -59,11 +60,13 @@ class Builder:
 
     def mutate(self, mutant):
         original = (ROOT / mutant.source).read_text()
-        old, new = "\n".join(mutant.old), "\n".join(mutant.new)
-        if original.count(old) != 1:
-            raise ValueError(f"{mutant.name}: the place occurs {original.count(old)} times in {mutant.source}")
+        # Where the lines break is the formatter's business.
+        place = re.compile(r"\s+".join(re.escape(word) for word in "\n".join(mutant.old).split()))
+        found = place.findall(original)
+        if len(found) != 1:
+            raise ValueError(f"{mutant.name}: the place occurs {len(found)} times in {mutant.source}")
         changed = self.out / f"{mutant.name}.cpp"
-        changed.write_text(original.replace(old, new))
+        changed.write_text(original.replace(found[0], "\n".join(mutant.new)))
         return changed
 
     def compile_mutant(self, mutant):

@@ -18,6 +18,7 @@ LICENCE_OF_MODULE = re.compile(r"SPDX-License-Identifier: (\(?GPL-2\.0\b|GPL-2\.
 
 # Comments, strings and characters, in the order they begin.
 NOT_CODE = re.compile(r'//[^\n]*|/\*.*?\*/|R"([^(\s]*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', re.S)
+PREPROCESSOR = re.compile(r"^[ \t]*#(?:[^\n\\]|\\.|\\\n)*", re.M)
 CONTAINER = re.compile(r"\s*(\[\[[^\]]*\]\]\s*)*(inline\s+)?(template\s*<.*>\s*)?(namespace|class|struct|union|enum|extern)\b", re.S)
 
 
@@ -41,7 +42,7 @@ def check_licence(path: Path, text: str) -> list[str]:
 def code_only(text: str) -> str:
     """Digit separators would look like characters."""
     text = re.sub(r"(?<=[0-9a-fA-F])'(?=[0-9a-fA-F])", "_", text)
-    return NOT_CODE.sub(blank, text)
+    return PREPROCESSOR.sub(blank, NOT_CODE.sub(blank, text))
 
 
 def kind_of_brace(before: str, in_parentheses: bool) -> str:
@@ -119,6 +120,7 @@ def self_test() -> int:
     expect("long test", check(cpp, spdx + "TEST(A, B) " + body(71)), "71 lines")
     expect("after struct", check(cpp, spdx + "struct A { int b{1}; };\nint f(A a = {}) " + body(71)), "71 lines")
     expect("after default", check(cpp, spdx + "A a = {g(1)};\nint f(A a = {}, B b = {1}) " + body(71)), "71 lines")
+    expect("after macro", check(cpp, spdx + "#define A(x) \\\n    f(x)\nnamespace a {\n" + "int f();\n" * 100 + "}\n"))
     expect("table", check(cpp, spdx + "constexpr std::array kX{\n" + "    K{.a = f(1)},\n" * 100 + "};\n"))
     expect("long class", check(cpp, spdx + "class A {\n" + "    int f() { return 1; }\n" * 100 + "};\n"))
     expect("strings", check(cpp, spdx + 'void f() {\n    g("{", \'{\', R"({{\n)", 1\'000\'000); // {\n}\n'))

@@ -56,9 +56,8 @@ CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configurat
 
 
 def program(name: str) -> str:
-    """The newest build of one of our programs."""
-    built = sorted(ROOT.glob(f"build/*/bin/{name}"), key=lambda path: path.stat().st_mtime)
-    found = str(built[-1]) if built else shutil.which(name)
+    """One of our programs; `lab test` puts the build under test first in PATH."""
+    found = shutil.which(name)
     assert found, f"{name} is not built"
     return found
 
@@ -113,6 +112,11 @@ class Demo:
         self.process.stdin.write(command.encode() + b"\n")
         self.process.stdin.flush()
         self.expect("ok")
+
+    def worked(self) -> float:
+        """Processor time so far, in seconds."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def stop(self):
         self.process.kill()
@@ -279,11 +283,12 @@ def test_everybody_may_read_and_only_that(start_demo):
 
 def test_ten_thousand_servers_through_the_bus(start_demo):
     demo = start_demo("--services", "2000", "--servers", "5")
-    begin = time.monotonic()
+    begin, worked_before = time.monotonic(), demo.worked()
     done = demo.run("busctl", "--system", "--quiet", "--timeout=60", "call", NAME, BASE,
                     "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
-    print(f"GetManagedObjects of 10,000 servers through dbus-daemon, busctl's start and end included: "
-          f"{1000 * (time.monotonic() - begin):.0f} ms")
+    worked = demo.worked() - worked_before
+    print(f"GetManagedObjects of 10,000 servers through dbus-daemon: {1000 * (time.monotonic() - begin):.0f} ms with "
+          f"busctl's start and end, {1000 * worked:.0f} ms of the server's processor time")
     assert done.returncode == 0, done.stderr
     table = demo.lvsctl("status")
     assert table.returncode == 0

@@ -25,8 +25,7 @@ Simulation::Simulation(std::uint64_t seed, bool keep_transcript)
     make_faults();
 }
 
-// ---- what a seed makes
-// --------------------------------------------------------------------------------------
+// ---- what a seed makes ------------------------------------------------------------------------------------
 
 void Simulation::make_nodes() {
     const auto count = static_cast<std::size_t>(random_.between(2, kMaxNodes));
@@ -89,8 +88,7 @@ void Simulation::add_fault(Time at) {
     if (what.kind == Kind::unplug) undo(Kind::plug);
 }
 
-// ---- running
-// ------------------------------------------------------------------------------------------------
+// ---- running ----------------------------------------------------------------------------------------------
 
 std::string Simulation::run() {
     run_until(Time(slowest_ * 25));
@@ -176,8 +174,7 @@ std::string Simulation::who_is_master() const {
     return {};
 }
 
-// ---- faults and packets
-// -------------------------------------------------------------------------------------
+// ---- faults and packets -----------------------------------------------------------------------------------
 
 void Simulation::happen(const Happening& what) {
     Node& node = nodes_[what.node];
@@ -353,8 +350,7 @@ void Simulation::put_on_wire(std::size_t from, std::size_t to, std::size_t packe
     }
 }
 
-// ---- time
-// ---------------------------------------------------------------------------------------------------
+// ---- time -------------------------------------------------------------------------------------------------
 
 std::size_t Simulation::index_of(const Node& node) const {
     return static_cast<std::size_t>(&node - nodes_.data());

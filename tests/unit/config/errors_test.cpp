@@ -140,7 +140,7 @@ TEST(Errors, WrongType) {
 TEST(Errors, Missing) {
     EXPECT_EQ(errors_of("[virtual_router.r]\n"),
               "1:1: [virtual_router.r] has no `interface`, expected a string of 1 to 15 characters from "
-              "[!-.0-9;-~]\n"
+              "[A-Za-z0-9._@+-]\n"
               "1:1: [virtual_router.r] has no `vrid`, expected an integer from 1 to 255\n"
               "1:1: [virtual_router.r] has no `addresses`, expected a list of 1 to 255 addresses such as "
               "\"192.0.2.1/24\" or \"2001:db8::1/64\"\n");
@@ -203,6 +203,7 @@ TEST(Errors, BoundsOfRouters) {
                          std::string(name) + "'\n");
     };
     EXPECT_EQ(interface("123456789012345"), "");
+    EXPECT_EQ(interface("br-0.7@x+_"), "");
     EXPECT_NE(interface("1234567890123456"), "");
     EXPECT_NE(interface(""), "");
     EXPECT_NE(interface("eth/0"), "");
@@ -467,6 +468,14 @@ TEST(Errors, TimeoutOutlastsInterval) {
               "3:52: `timeout` is 1.5s, expected at most the `interval` of 1s\n");
     EXPECT_EQ(in_check("{ kind = 'tcp', interval = '500ms' }"),
               "3:36: `timeout` is 1s by default, expected at most the `interval` of 500ms\n");
+}
+
+TEST(Errors, WhatTheKindItselfRefuses) {
+    EXPECT_EQ(in_check("{ kind = 'http', path = '?' }"),
+              "3:9: check in [virtual_service.s]: path must not begin with `?`\n");
+    // Not asked while keys are wrong: it would judge half of them.
+    EXPECT_EQ(in_check("{ kind = 'http', path = '' }"),
+              "3:33: `path` is \"\", expected a string of 1 to 1024 characters\n");
 }
 
 TEST(Errors, CheckOrChecks) {

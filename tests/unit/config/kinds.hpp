@@ -57,9 +57,16 @@ inline constexpr std::array kDnsKeys{
             .doc = "Good answers."},
 };
 
+// What a key table cannot say.
+inline Result<void> validate_http(const Params& params) {
+    if (param<std::string>(params, "path")->starts_with('?'))
+        return fail(std::errc::invalid_argument, "path must not begin with `?`");
+    return {};
+}
+
 inline constexpr std::array kKinds{
     KindSpec{"tcp", "Connects.", {}},
-    KindSpec{"http", "Gets a page.", kHttpKeys},
+    KindSpec{"http", "Gets a page.", kHttpKeys, true, validate_http},
     KindSpec{"dns", "Asks for a name.", kDnsKeys},
     KindSpec{"ping", "Sends an echo request.", {}, false},
 };

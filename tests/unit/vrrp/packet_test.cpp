@@ -214,8 +214,7 @@ TEST(SplitIpv4, RefusesImpossibleLengths) {
     EXPECT_FALSE(split_ipv4(std::span(good).first(19)).has_value());
 }
 
-// ---- neighbour announcements
-// --------------------------------------------------------------------------------
+// ---- neighbour announcements ------------------------------------------------------------------------------
 
 TEST(Rfc9568_7_3, TheVirtualMacHoldsTheVrid) {
     EXPECT_EQ(virtual_mac(Family::ipv4, Vrid::of(51)), (Mac{0, 0, 0x5e, 0, 1, 51}));
