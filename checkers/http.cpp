@@ -80,9 +80,10 @@ public:
 
     Step on_data(std::span<const std::uint8_t> bytes) override {
         received_ += bytes.size();
-        if (!reader_.feed(bytes))
-            return Step::done(Verdict::bad("not a valid HTTP answer: " + reader_.error()));
+        // What comes after the part that decides does not matter, broken or not.
+        const bool valid = reader_.feed(bytes);
         if (auto verdict = judge()) return Step::done(*std::move(verdict));
+        if (!valid) return Step::done(Verdict::bad("not a valid HTTP answer: " + reader_.error()));
         if (received_ > kMaxReceived) return Step::done(missing_text());
         return Step::wait();
     }

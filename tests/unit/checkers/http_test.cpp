@@ -91,6 +91,11 @@ TEST(Http, ReadsAChunkedBody) {
         judge(kWithBody, head + "zz\r\nall well\r\n").starts_with("failed: not a valid HTTP answer: "));
 }
 
+TEST(Http, ABrokenBodyDoesNotMatterWhenTheHeaderDecides) {
+    EXPECT_EQ(judge({}, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r%\n1;x=y\r\nk\r\n"),
+              "ok: got 200");
+}
+
 TEST(Http, PassesOverInterimAnswers) {
     EXPECT_EQ(judge({}, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + answer("200 OK")), "ok: got 200");
     std::string many;
