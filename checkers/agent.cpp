@@ -41,8 +41,8 @@ void read_word(std::string_view word, Answer& answer) {
         answer.healthy = true;
     } else if (word == "drain") {
         answer.weight = 0;
-    } else if (word == "down" || word == "fail" || word == "fail(ed)" || word == "failed" || word == "stopped" ||
-               word == "maint") {
+    } else if (word == "down" || word == "fail" || word == "fail(ed)" || word == "failed" ||
+               word == "stopped" || word == "maint") {
         answer.healthy = false;
     } else if (answer.unknown.empty()) {
         answer.unknown = word;
@@ -75,7 +75,7 @@ Verdict judge(std::string_view line) {
 }
 
 class AgentProbe final : public Probe {
-   public:
+public:
     explicit AgentProbe(const AgentPlan& plan) : plan_(plan) {}
     Step on_connected() override { return Step::send(plan_.send); }
     Step on_data(std::span<const std::uint8_t> bytes) override {
@@ -89,7 +89,7 @@ class AgentProbe final : public Probe {
         return lines_.rest().empty() ? Probe::on_eof(progress) : judge(lines_.rest());
     }
 
-   private:
+private:
     const AgentPlan& plan_;
     LineReader lines_;
 };
@@ -107,11 +107,13 @@ Result<PlanPtr> make_agent(const Params& params) {
 
 }  // namespace
 
-const Kind kAgent{{.kind = "agent",
-                   .doc = "Connects to an agent on the server, which answers one line: up or ready; down, failed, "
-                          "stopped or maint; drain (no new connections); or a percentage of the configured weight, "
-                          "as in \"75%\". Several words may be combined.",
-                   .keys = kKeys},
-                  make_agent};
+const Kind kAgent{
+    {.kind = "agent",
+     .doc = "Connects to an agent on the server, which answers one line: up or ready; down, failed, "
+            "stopped or maint; drain (no new connections); or a percentage of the configured weight, "
+            "as in \"75%\". Several words may be combined.",
+     .keys = kKeys,
+     .validate = validate_by<make_agent>},
+    make_agent};
 
 }  // namespace lvs::checkers

@@ -6,22 +6,27 @@
 //                                              ^                          |
 //                          driver (lvs_checkers_io): bytes, deadline   Schedule: when next
 //
-//   Plan      what is the same in every run of a check: the kind with its keys, parsed once. Immutable and shared by
+//   Plan      what is the same in every run of a check: the kind with its keys, parsed once. Immutable and
+//   shared by
 //             all checks with the same kind and keys (owners: those checks and their running probes).
-//   Probe     one run. It is told what happened (connected, data, end, error, deadline) and answers with bytes to
-//             send or with a Verdict. It reads no clock: the driver owns ONE absolute deadline for the whole run,
-//             so a server that drips bytes cannot prolong it.
+//   Probe     one run. It is told what happened (connected, data, end, error, deadline) and answers with
+//   bytes to
+//             send or with a Verdict. It reads no clock: the driver owns ONE absolute deadline for the whole
+//             run, so a server that drips bytes cannot prolong it.
 //   Verdict   ok, failed or unchecked, with a reason a person understands. "unchecked" is a fault on our side
 //             (no file descriptor left): it changes no health.
 //   Health    counts verdicts: `rise` successes in a row make a server up, `fall` failures make it down.
-//   Schedule  when a check runs: a grid with a phase that follows from the check itself, so a reload or a restarted
+//   Schedule  when a check runs: a grid with a phase that follows from the check itself, so a reload or a
+//   restarted
 //             worker goes on at the same times, and many checks spread by themselves.
 //
-// A kind is one small file (tcp.cpp, http.cpp, ...) that defines its keys, its documentation and its Plan; the list
-// is in kinds.cpp. What is read from a server is bounded in every kind; nothing it sends reaches a reason unquoted.
+// A kind is one small file (tcp.cpp, http.cpp, ...) that defines its keys, its documentation and its Plan;
+// the list is in kinds.cpp. What is read from a server is bounded in every kind; nothing it sends reaches a
+// reason unquoted.
 //
-// Probes run in a process of their own (worker_main.cpp), driven by driver.hpp; wire.hpp is the language between it
-// and the daemon, client.hpp the daemon's end. Everything here belongs to one thread and is not locked.
+// Probes run in a process of their own (worker_main.cpp), driven by driver.hpp; wire.hpp is the language
+// between it and the daemon, client.hpp the daemon's end. Everything here belongs to one thread and is not
+// locked.
 //
 // Standards: RFC 9112 (HTTP/1.1), RFC 9293 (TCP).
 #pragma once
@@ -38,7 +43,8 @@
 
 namespace lvs::checkers {
 
-// ---- what is checked ----------------------------------------------------------------------------------------
+// ---- what is checked
+// ----------------------------------------------------------------------------------------
 
 enum class CheckId : std::uint32_t {};  // chosen by whoever asks for the check
 enum class State : std::uint8_t { unknown, up, down };
@@ -51,12 +57,12 @@ struct CheckSpec {
     Duration interval = std::chrono::seconds(2);
     Duration timeout = std::chrono::seconds(1);  // for the whole run, from connect to verdict
     Duration fast_interval{};                    // while results contradict the state; zero = interval
-    Duration jitter{};                           // each run starts up to this much later; at most interval / 4
+    Duration jitter{};  // each run starts up to this much later; at most interval / 4
     std::uint32_t rise = 2;
     std::uint32_t fall = 3;
     State initial = State::unknown;  // unknown: the first verdict decides
     std::optional<IpAddress> source{};
-    std::string interface{};   // bind to this device
+    std::string interface {};  // bind to this device
     std::uint32_t fwmark = 0;  // 0 = none
     Params params{};           // the kind's own keys, defaults filled in
     friend bool operator==(const CheckSpec&, const CheckSpec&) = default;
@@ -66,13 +72,15 @@ struct CheckSpec {
 [[nodiscard]] bool same_check(const CheckSpec& a, const CheckSpec& b);
 // Equal for same checks, stable between processes.
 [[nodiscard]] std::uint64_t identity(const CheckSpec& spec);
-// What is wrong with a spec, beyond what its key table says: an unknown kind, a timeout of zero, a line break in a path.
+// What is wrong with a spec, beyond what its key table says: an unknown kind, a timeout of zero, a line break
+// in a path.
 [[nodiscard]] Result<void> validate(const CheckSpec& spec);
 
 // The kinds of checks there are, with their keys, for the configuration and the manual.
 [[nodiscard]] std::span<const KindSpec> kinds();
 
-// ---- one run ------------------------------------------------------------------------------------------------
+// ---- one run
+// ------------------------------------------------------------------------------------------------
 
 enum class Outcome : std::uint8_t { ok, failed, unchecked };
 [[nodiscard]] std::string_view to_string(Outcome outcome);
@@ -83,7 +91,7 @@ inline constexpr std::size_t kMaxReason = 200;
 struct Verdict {
     Outcome outcome = Outcome::failed;
     std::string reason;
-    std::optional<std::uint16_t> weight_percent = std::nullopt;     // of the configured weight; 0 = drain
+    std::optional<std::uint16_t> weight_percent = std::nullopt;   // of the configured weight; 0 = drain
     std::optional<std::int32_t> certificate_days = std::nullopt;  // until the server's certificate expires
 
     [[nodiscard]] static Verdict good(std::string why);
@@ -91,7 +99,8 @@ struct Verdict {
     [[nodiscard]] static Verdict skipped(std::string why);
 };
 
-// What a probe wants next: bytes to be sent (valid until the next call into the probe), to hear more, or to end.
+// What a probe wants next: bytes to be sent (valid until the next call into the probe), to hear more, or to
+// end.
 struct Step {
     std::string_view output{};
     std::optional<Verdict> verdict{};
@@ -109,7 +118,7 @@ struct Progress {
 };
 
 class Probe {
-   public:
+public:
     Probe() = default;
     Probe(const Probe&) = delete;
     Probe& operator=(const Probe&) = delete;
@@ -127,7 +136,7 @@ class Probe {
 enum class Transport : std::uint8_t { tcp, udp };
 
 class Plan {
-   public:
+public:
     Plan() = default;
     Plan(const Plan&) = delete;
     Plan& operator=(const Plan&) = delete;
@@ -140,10 +149,11 @@ using PlanPtr = std::shared_ptr<const Plan>;
 
 [[nodiscard]] Result<PlanPtr> make_plan(std::string_view kind, const Params& params);
 
-// ---- health and schedule ------------------------------------------------------------------------------------
+// ---- health and schedule
+// ------------------------------------------------------------------------------------
 
 class Health {
-   public:
+public:
     Health(std::uint32_t rise, std::uint32_t fall, State initial);
     // True when the state changed. From `unknown` the first result decides.
     bool on_result(bool ok);
@@ -153,7 +163,7 @@ class Health {
     // On the way to another state, or without one.
     [[nodiscard]] bool is_settling() const { return state_ == State::unknown || against_ != 0; }
 
-   private:
+private:
     std::uint32_t rise_;
     std::uint32_t fall_;
     std::uint32_t against_ = 0;
@@ -161,7 +171,7 @@ class Health {
 };
 
 class Schedule {
-   public:
+public:
     // `seed` is the check's identity. jitter is cut to interval / 4.
     Schedule(Duration interval, Duration jitter, std::uint64_t seed);
     // The first start of the grid later than `time`.
@@ -169,7 +179,7 @@ class Schedule {
     // The start that follows one at `started`: at least half an interval later.
     [[nodiscard]] Time following(Time started) const { return next_after(started + interval_ / 2); }
 
-   private:
+private:
     [[nodiscard]] Time start_of(std::int64_t round) const;
     Duration interval_;
     Duration jitter_;

@@ -69,10 +69,12 @@ const CheckInfo* WorkerClient::find(CheckId id) const {
     return found == slot_of_id_.end() ? nullptr : &slots_[found->second]->info;
 }
 
-// ---- configuring --------------------------------------------------------------------------------------------
+// ---- configuring
+// --------------------------------------------------------------------------------------------
 
 void WorkerClient::configure(const std::vector<CheckSpec>& specs) {
-    std::map<std::pair<std::string, Endpoint>, State> known;  // health by what is checked, for changed settings
+    std::map<std::pair<std::string, Endpoint>, State>
+        known;  // health by what is checked, for changed settings
     for (const auto& slot : slots_)
         if (slot) known[{slot->spec.kind, slot->spec.target}] = slot->info.last.state;
 
@@ -84,7 +86,8 @@ void WorkerClient::configure(const std::vector<CheckSpec>& specs) {
             const auto health = known.find({spec.kind, spec.target});
             fresh.push_back(take_slot(spec, health == known.end() ? State::unknown : health->second));
         }
-        const bool is_new = wanted.emplace(spec.id, found == slot_of_.end() ? fresh.back() : found->second).second;
+        const bool is_new =
+            wanted.emplace(spec.id, found == slot_of_.end() ? fresh.back() : found->second).second;
         LVS_ASSERT(is_new);
     }
     const auto before = std::exchange(slot_of_id_, wanted);
@@ -113,7 +116,8 @@ std::uint32_t WorkerClient::take_slot(const CheckSpec& spec, State inherited) {
     slot->spec = spec;
     slot->since = monotonic_time();
     slot->info.last.state = inherited == State::unknown ? spec.initial : inherited;
-    slot->info.last.reason = inherited == State::unknown ? "not checked yet" : "as before the change of the check";
+    slot->info.last.reason =
+        inherited == State::unknown ? "not checked yet" : "as before the change of the check";
     slot->info.last.at = slot->since;
     slot_of_[&slot->spec] = number;
     slots_[number] = std::move(slot);
@@ -171,7 +175,8 @@ void WorkerClient::send_drops(const std::vector<std::uint32_t>& numbers) {
         if (!batches[worker].is_empty()) workers_[worker]->send(batches[worker].take());
 }
 
-// ---- hearing ------------------------------------------------------------------------------------------------
+// ---- hearing
+// ------------------------------------------------------------------------------------------------
 
 void WorkerClient::on_ready(std::size_t worker) {
     std::vector<std::uint32_t> all;
@@ -179,7 +184,8 @@ void WorkerClient::on_ready(std::size_t worker) {
          number += static_cast<std::uint32_t>(workers_.size()))
         if (slots_[number]) all.push_back(number);
     send_puts(all);
-    callbacks_.on_worker(true, "the worker runs as process " + std::to_string(workers_[worker]->pid().value_or(0)));
+    callbacks_.on_worker(true,
+                         "the worker runs as process " + std::to_string(workers_[worker]->pid().value_or(0)));
 }
 
 void WorkerClient::on_message(std::size_t worker, const wire::FromWorker& message) {

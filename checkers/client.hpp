@@ -6,15 +6,17 @@
 //   configure(specs)  --same checks merged-->  slots  --Put/Drop-->  workers (Supervisor, one each)
 //   callbacks         <--fanned out to ids---  slots  <--Changes, Statuses, Heartbeat--
 //
-// Identical checks (same_check) run once, whatever their ids, and serve all of them. A check that is the same after
-// configure() is not touched: it keeps its state, its phase and the run under way. One whose kind and target stay
-// but whose settings changed starts with the health it had.
+// Identical checks (same_check) run once, whatever their ids, and serve all of them. A check that is the same
+// after configure() is not touched: it keeps its state, its phase and the run under way. One whose kind and
+// target stay but whose settings changed starts with the health it had.
 //
-// When a worker dies or falls silent, the last known health stands, nothing is reported but on_worker, and its
-// replacement goes on from there. What a worker says is checked, bounded and never trusted further than its checks.
+// When a worker dies or falls silent, the last known health stands, nothing is reported but on_worker, and
+// its replacement goes on from there. What a worker says is checked, bounded and never trusted further than
+// its checks.
 //
-// Owner: main. Thread: the loop's. Callbacks come from the loop, on_transition also from within configure(), for ids
-// whose check is already known to be up or down. They may call configure() or stop() but not destroy the client.
+// Owner: main. Thread: the loop's. Callbacks come from the loop, on_transition also from within configure(),
+// for ids whose check is already known to be up or down. They may call configure() or stop() but not destroy
+// the client.
 #pragma once
 
 #include <functional>
@@ -37,7 +39,7 @@ struct CheckInfo {
 };
 
 class WorkerClient {
-   public:
+public:
     static constexpr std::size_t kHistory = 8;
 
     struct Options {
@@ -68,7 +70,7 @@ class WorkerClient {
     [[nodiscard]] std::size_t checks_run() const { return slot_of_.size(); }  // after merging
     [[nodiscard]] std::vector<pid_t> pids() const;
 
-   private:
+private:
     struct Slot;
     struct SpecHash {
         std::size_t operator()(const CheckSpec* spec) const { return identity(*spec); }
@@ -93,7 +95,7 @@ class WorkerClient {
     std::vector<std::unique_ptr<Supervisor>> workers_;
     std::vector<std::unique_ptr<Slot>> slots_;
     std::vector<std::uint32_t> free_slots_;
-    SlotIndex slot_of_;                                       // keys point into the slots
+    SlotIndex slot_of_;                                      // keys point into the slots
     std::unordered_map<CheckId, std::uint32_t> slot_of_id_;  // the ids callers know
 };
 

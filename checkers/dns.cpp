@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// dns: a question is answered with the expected code and, if asked for, the expected record. Over UDP (RFC 1035) or
-// TCP, where a length goes before each message.
+// dns: a question is answered with the expected code and, if asked for, the expected record. Over UDP (RFC
+// 1035) or TCP, where a length goes before each message.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -15,8 +15,10 @@ namespace lvs::checkers {
 
 namespace {
 
-constexpr std::array<std::string_view, 9> kTypes{"A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"};
-constexpr std::array<std::string_view, 6> kRcodes{"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"};
+constexpr std::array<std::string_view, 9> kTypes{"A",   "AAAA", "CNAME", "MX", "NS",
+                                                 "PTR", "SOA",  "SRV",   "TXT"};
+constexpr std::array<std::string_view, 6> kRcodes{"NOERROR",  "FORMERR", "SERVFAIL",
+                                                  "NXDOMAIN", "NOTIMP",  "REFUSED"};
 constexpr std::array<std::string_view, 2> kProtocols{"udp", "tcp"};
 
 constexpr std::array kKeys{
@@ -43,7 +45,8 @@ constexpr std::array kKeys{
             .doc = "The response code that is right.",
             .example = "\"NXDOMAIN\""},
     KeySpec{.key = "answer",
-            .doc = "A record that must be among the answers: an address, a name, a text, \"10 mail.example.org\" for MX. "
+            .doc = "A record that must be among the answers: an address, a name, a text, \"10 "
+                   "mail.example.org\" for MX. "
                    "Without it the response code decides.",
             .example = "\"192.0.2.80\""},
 };
@@ -59,10 +62,12 @@ struct DnsPlan final : Plan {
 };
 
 class DnsProbe final : public Probe {
-   public:
+public:
     DnsProbe(const DnsPlan& plan, std::uint16_t id)
-        : plan_(plan), query_(dns::encode_query(id, plan.name, plan.type).value_or(std::vector<std::uint8_t>())) {
-        if (plan_.over_tcp) wire_ = {static_cast<char>(query_.size() >> 8U), static_cast<char>(query_.size() & 0xffU)};
+        : plan_(plan),
+          query_(dns::encode_query(id, plan.name, plan.type).value_or(std::vector<std::uint8_t>())) {
+        if (plan_.over_tcp)
+            wire_ = {static_cast<char>(query_.size() >> 8U), static_cast<char>(query_.size() & 0xffU)};
         wire_.append(as_text(query_));
     }
 
@@ -82,23 +87,29 @@ class DnsProbe final : public Probe {
 
     Verdict on_deadline(const Progress& progress) override {
         if (others_ == 0) return Probe::on_deadline(progress);
-        return Verdict::bad(fmt::format("no answer to the question in {}, {} to others", in_words(progress.timeout), others_));
+        return Verdict::bad(fmt::format("no answer to the question in {}, {} to others",
+                                        in_words(progress.timeout), others_));
     }
 
-   private:
+private:
     Step on_message(std::span<const std::uint8_t> bytes) {
         const auto parsed = dns::parse_answer(bytes, query_);
         switch (parsed.match) {
-            case dns::Match::other: ++others_; return Step::wait();  // late, or forged
-            case dns::Match::broken: return Step::done(Verdict::bad("not a valid DNS answer"));
-            case dns::Match::answer: return Step::done(judge(parsed.answer));
+            case dns::Match::other:
+                ++others_;
+                return Step::wait();  // late, or forged
+            case dns::Match::broken:
+                return Step::done(Verdict::bad("not a valid DNS answer"));
+            case dns::Match::answer:
+                return Step::done(judge(parsed.answer));
         }
         return Step::wait();
     }
 
     [[nodiscard]] Verdict judge(const dns::Answer& answer) const {
         if (answer.rcode != plan_.rcode)
-            return Verdict::bad(fmt::format("expected {}, got {}", dns::rcode_name(plan_.rcode), dns::rcode_name(answer.rcode)));
+            return Verdict::bad(fmt::format("expected {}, got {}", dns::rcode_name(plan_.rcode),
+                                            dns::rcode_name(answer.rcode)));
         if (plan_.answer.empty()) return Verdict::good("got " + dns::rcode_name(answer.rcode));
         const auto& records = answer.records;
         if (std::find(records.begin(), records.end(), plan_.answer) != records.end())
@@ -106,7 +117,8 @@ class DnsProbe final : public Probe {
         if (records.empty())
             return Verdict::bad(fmt::format("expected {}, got {}", quoted(plan_.answer),
                                             answer.is_cut ? "a truncated answer" : "no such record"));
-        return Verdict::bad(fmt::format("expected {}, got {}", quoted(plan_.answer), quoted(records.front())));
+        return Verdict::bad(
+            fmt::format("expected {}, got {}", quoted(plan_.answer), quoted(records.front())));
     }
 
     const DnsPlan& plan_;
@@ -148,10 +160,12 @@ Result<PlanPtr> make_dns(const Params& params) {
 
 }  // namespace
 
-const Kind kDns{{.kind = "dns",
-                 .doc = "The server answers a DNS question with the expected response code and, with answer, the "
-                        "expected record. Answers to other questions or with another id are passed over.",
-                 .keys = kKeys},
-                make_dns};
+const Kind kDns{
+    {.kind = "dns",
+     .doc = "The server answers a DNS question with the expected response code and, with answer, the "
+            "expected record. Answers to other questions or with another id are passed over.",
+     .keys = kKeys,
+     .validate = validate_by<make_dns>},
+    make_dns};
 
 }  // namespace lvs::checkers

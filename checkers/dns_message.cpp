@@ -21,7 +21,8 @@ constexpr std::array<std::pair<std::string_view, RecordType>, 9> kTypes{{{"A", R
                                                                          {"SOA", RecordType::soa},
                                                                          {"SRV", RecordType::srv},
                                                                          {"TXT", RecordType::txt}}};
-constexpr std::array<std::string_view, 6> kRcodes{"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"};
+constexpr std::array<std::string_view, 6> kRcodes{"NOERROR",  "FORMERR", "SERVFAIL",
+                                                  "NXDOMAIN", "NOTIMP",  "REFUSED"};
 constexpr std::size_t kHeader = 12;
 constexpr unsigned kMaxRecords = 64;
 
@@ -44,9 +45,10 @@ bool put_name(std::vector<std::uint8_t>& out, std::string_view name) {
     return true;
 }
 
-// Reads from one place of a message; names may point backwards to others. Anything odd makes it fail for good.
+// Reads from one place of a message; names may point backwards to others. Anything odd makes it fail for
+// good.
 class Cursor {
-   public:
+public:
     Cursor(std::span<const std::uint8_t> message, std::size_t at) : message_(message), at_(at) {}
     [[nodiscard]] bool ok() const { return ok_; }
     [[nodiscard]] std::size_t at() const { return at_; }
@@ -68,7 +70,8 @@ class Cursor {
         at_ += size;
         return message_.subspan(at_ - size, size);
     }
-    // Lower case, with dots between the labels and none at the end. Pointers must point backwards, so they end.
+    // Lower case, with dots between the labels and none at the end. Pointers must point backwards, so they
+    // end.
     std::string name() {
         std::string out;
         std::optional<std::size_t> resume;
@@ -90,7 +93,7 @@ class Cursor {
         return out;
     }
 
-   private:
+private:
     static void append_label(std::string& out, std::span<const std::uint8_t> label) {
         if (!out.empty()) out += '.';
         for (const auto byte : label)
@@ -132,11 +135,13 @@ std::string data_of(Cursor& in, RecordType type, std::size_t size) {
             const auto port = in.number16();
             return fmt::format("{} {} {} {}", priority, weight, port, in.name());
         }
-        case RecordType::txt: return text_of(in, in.at() + size);
+        case RecordType::txt:
+            return text_of(in, in.at() + size);
         case RecordType::soa:
         case RecordType::ns:
         case RecordType::cname:
-        case RecordType::ptr: return in.name();
+        case RecordType::ptr:
+            return in.name();
     }
     return "";
 }
@@ -173,7 +178,8 @@ std::string rcode_name(std::uint8_t rcode) {
     return rcode < kRcodes.size() ? std::string(kRcodes.at(rcode)) : fmt::format("rcode {}", rcode);
 }
 
-std::optional<std::vector<std::uint8_t>> encode_query(std::uint16_t id, std::string_view name, RecordType type) {
+std::optional<std::vector<std::uint8_t>> encode_query(std::uint16_t id, std::string_view name,
+                                                      RecordType type) {
     std::vector<std::uint8_t> out;
     put16(out, id);
     put16(out, 0x0100);  // recursion desired
@@ -195,7 +201,8 @@ Parsed parse_answer(std::span<const std::uint8_t> bytes, std::span<const std::ui
     in.skip(4);
     if (!in.ok()) return {.match = Match::broken, .answer = {}};
     if (id != asked.number16() || (flags & 0x8000U) == 0) return {.match = Match::other, .answer = {}};
-    Answer answer{.is_cut = (flags & 0x0200U) != 0, .rcode = static_cast<std::uint8_t>(flags & 0x0fU), .records = {}};
+    Answer answer{
+        .is_cut = (flags & 0x0200U) != 0, .rcode = static_cast<std::uint8_t>(flags & 0x0fU), .records = {}};
     asked.skip(kHeader - 2);
     const auto name = asked.name();
     const auto type = asked.number16();

@@ -12,14 +12,24 @@
 
 namespace lvs::checkers::dns {
 
-enum class RecordType : std::uint16_t { a = 1, ns = 2, cname = 5, soa = 6, ptr = 12, mx = 15, txt = 16, aaaa = 28, srv = 33 };
-[[nodiscard]] std::optional<RecordType> parse_type(std::string_view name);  // "AAAA"
+enum class RecordType : std::uint16_t {
+    a = 1,
+    ns = 2,
+    cname = 5,
+    soa = 6,
+    ptr = 12,
+    mx = 15,
+    txt = 16,
+    aaaa = 28,
+    srv = 33
+};
+[[nodiscard]] std::optional<RecordType> parse_type(std::string_view name);     // "AAAA"
 [[nodiscard]] std::optional<std::uint8_t> parse_rcode(std::string_view name);  // "NXDOMAIN"
 [[nodiscard]] std::string rcode_name(std::uint8_t rcode);
 
 // The query's bytes, or none when the name is no domain name.
 [[nodiscard]] std::optional<std::vector<std::uint8_t>> encode_query(std::uint16_t id, std::string_view name,
-                                                                     RecordType type);
+                                                                    RecordType type);
 
 struct Answer {
     bool is_cut = false;  // TC: the rest is to be had over TCP

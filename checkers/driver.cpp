@@ -20,7 +20,9 @@ constexpr int kStartsPerPoll = 64;  // answers are looked at in between
 // First runs are this far apart, so that a big configuration does not start as one burst.
 constexpr Duration kFirstGap = std::chrono::microseconds(100);
 
-std::uint64_t tag_of(std::uint32_t slot, std::uint32_t run) { return std::uint64_t{run} << 32U | slot; }
+std::uint64_t tag_of(std::uint32_t slot, std::uint32_t run) {
+    return std::uint64_t{run} << 32U | slot;
+}
 
 }  // namespace
 
@@ -66,7 +68,8 @@ Driver::~Driver() = default;
 Result<void> Driver::open() {
     epoll_ = Fd(epoll_create1(EPOLL_CLOEXEC));
     if (!epoll_.is_open()) return fail_errno(errno, "checks: epoll_create1");
-    if (getrandom(&secret_, sizeof secret_, 0) != sizeof secret_) return fail_errno(errno, "checks: getrandom");
+    if (getrandom(&secret_, sizeof secret_, 0) != sizeof secret_)
+        return fail_errno(errno, "checks: getrandom");
     return {};
 }
 
@@ -176,7 +179,8 @@ Result<void> Driver::watch(int fd, std::uint32_t events, std::function<void(std:
     on_watched_ = std::move(handler);
     epoll_event event{.events = events, .data = {}};
     event.data.u64 = kWatchedTag;
-    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return fail_errno(errno, "checks: epoll_ctl");
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+        return fail_errno(errno, "checks: epoll_ctl");
     return {};
 }
 
@@ -194,7 +198,8 @@ void Driver::poll(Time until) {
     const auto count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
                                   static_cast<int>(std::clamp<std::int64_t>(wait, 0, 60'000)));
     for (int i = 0; i < count; ++i)
-        on_event(events.at(static_cast<std::size_t>(i)).data.u64, events.at(static_cast<std::size_t>(i)).events);
+        on_event(events.at(static_cast<std::size_t>(i)).data.u64,
+                 events.at(static_cast<std::size_t>(i)).events);
     for (int i = 0; i < kStartsPerPoll; ++i) {
         const auto now = monotonic_time();
         const auto slot = timers_.pop(now);

@@ -2,13 +2,15 @@
 //
 // lvs_checkers_io: runs checks against the network, tens of thousands on one core.
 //
-//   Driver    the checks, one timer each (next start while idle, deadline while running), one epoll set. Plain epoll
-//             rather than Asio: a TCP run costs socket, setsockopt, connect, epoll_ctl and close, and nothing else.
+//   Driver    the checks, one timer each (next start while idle, deadline while running), one epoll set.
+//   Plain epoll
+//             rather than Asio: a TCP run costs socket, setsockopt, connect, epoll_ctl and close, and nothing
+//             else.
 //   Worker    (worker.hpp) the driver's link with the daemon
 //
-// A run has one absolute deadline, set when it starts. When a run ends late, starts that fell into it are left out.
-// Faults of our own (no file descriptor left) change no health; the check is tried again at its next time.
-// Owner: the worker process. Thread: that of the loop.
+// A run has one absolute deadline, set when it starts. When a run ends late, starts that fell into it are
+// left out. Faults of our own (no file descriptor left) change no health; the check is tried again at its
+// next time. Owner: the worker process. Thread: that of the loop.
 #pragma once
 
 #include <functional>
@@ -24,14 +26,15 @@
 namespace lvs::checkers {
 
 class Driver {
-   public:
+public:
     struct Counters {
         std::uint64_t started = 0;
         std::uint64_t unchecked = 0;
         LagHistogram lag;
     };
 
-    // on_change: the check's state or weight is another one. Must not call back into the driver but for queries.
+    // on_change: the check's state or weight is another one. Must not call back into the driver but for
+    // queries.
     explicit Driver(std::function<void(CheckId)> on_change);
     ~Driver();
     Driver(const Driver&) = delete;
@@ -44,7 +47,8 @@ class Driver {
     void drop(CheckId id);
 
     // Watches one file descriptor for the owner of the driver. events: EPOLLIN, EPOLLOUT.
-    [[nodiscard]] Result<void> watch(int fd, std::uint32_t events, std::function<void(std::uint32_t)> handler);
+    [[nodiscard]] Result<void> watch(int fd, std::uint32_t events,
+                                     std::function<void(std::uint32_t)> handler);
     void change_watch(int fd, std::uint32_t events) const;
 
     // Waits for what is next, at the latest until `until`, and does it.
@@ -60,7 +64,7 @@ class Driver {
     // Since the last call.
     [[nodiscard]] Counters take_counters() { return std::exchange(counters_, {}); }
 
-   private:
+private:
     struct Check;
     [[nodiscard]] Check* find(CheckId id) const;
     [[nodiscard]] PlanPtr intern(const CheckSpec& spec, PlanPtr plan);

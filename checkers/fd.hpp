@@ -13,7 +13,7 @@
 namespace lvs::checkers {
 
 class Fd {
-   public:
+public:
     Fd() = default;
     explicit Fd(int fd) : fd_(fd) {}
     Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
@@ -31,7 +31,7 @@ class Fd {
         fd_ = -1;
     }
 
-   private:
+private:
     int fd_ = -1;
 };
 

@@ -5,9 +5,12 @@ namespace lvs::checkers {
 
 std::string_view to_string(State state) {
     switch (state) {
-        case State::unknown: return "unknown";
-        case State::up: return "up";
-        case State::down: return "down";
+        case State::unknown:
+            return "unknown";
+        case State::up:
+            return "up";
+        case State::down:
+            return "down";
     }
     return "";
 }

@@ -35,17 +35,21 @@ constexpr std::array kKeys{
             .type = ValueType::strings,
             .doc = "More request headers, each \"Name: value\".",
             .example = "[\"X-Check: lvsd\"]"},
-    KeySpec{.key = "status",
-            .type = ValueType::ranges,
-            .fallback = "200-299",
-            .min = 100,
-            .max = 599,
-            .doc = "The accepted status codes. A redirect is not followed: accept 301 if that is the right answer.",
-            .example = "[200, \"300-399\"]"},
-    KeySpec{.key = "body",
-            .doc = "Text that must occur in the first 64 KiB of the body. Without it the verdict falls as soon as "
-                   "the header is complete.",
-            .example = "\"ready\""},
+    KeySpec{
+        .key = "status",
+        .type = ValueType::ranges,
+        .fallback = "200-299",
+        .min = 100,
+        .max = 599,
+        .doc =
+            "The accepted status codes. A redirect is not followed: accept 301 if that is the right answer.",
+        .example = "[200, \"300-399\"]"},
+    KeySpec{
+        .key = "body",
+        .doc =
+            "Text that must occur in the first 64 KiB of the body. Without it the verdict falls as soon as "
+            "the header is complete.",
+        .example = "\"ready\""},
 };
 
 struct HttpPlan final : Plan {
@@ -61,7 +65,7 @@ struct HttpPlan final : Plan {
 };
 
 class HttpProbe final : public Probe {
-   public:
+public:
     HttpProbe(const HttpPlan& plan, const Endpoint& target)
         : plan_(plan), target_(target), reader_(plan.method == "HEAD", !plan.body.empty()) {}
 
@@ -76,8 +80,10 @@ class HttpProbe final : public Probe {
 
     Step on_data(std::span<const std::uint8_t> bytes) override {
         received_ += bytes.size();
-        if (!reader_.feed(bytes)) return Step::done(Verdict::bad("not a valid HTTP answer: " + reader_.error()));
+        // What comes after the part that decides does not matter, broken or not.
+        const bool valid = reader_.feed(bytes);
         if (auto verdict = judge()) return Step::done(*std::move(verdict));
+        if (!valid) return Step::done(Verdict::bad("not a valid HTTP answer: " + reader_.error()));
         if (received_ > kMaxReceived) return Step::done(missing_text());
         return Step::wait();
     }
@@ -85,16 +91,19 @@ class HttpProbe final : public Probe {
     Verdict on_eof(const Progress& progress) override {
         if (progress.received == 0) return Probe::on_eof(progress);
         if (!reader_.finish())
-            return Verdict::bad(fmt::format("connection closed after {} bytes, answer incomplete", received_));
+            return Verdict::bad(
+                fmt::format("connection closed after {} bytes, answer incomplete", received_));
         return judge().value_or(Verdict::bad("connection closed, answer incomplete"));
     }
 
-   private:
+private:
     [[nodiscard]] std::optional<Verdict> judge() {
         if (!reader_.has_header() || reader_.status() < 200) return std::nullopt;
-        if (!is_accepted()) return Verdict::bad(fmt::format("expected {}, got {}", plan_.accepted_text, reader_.status()));
+        if (!is_accepted())
+            return Verdict::bad(fmt::format("expected {}, got {}", plan_.accepted_text, reader_.status()));
         if (plan_.body.empty()) return Verdict::good(fmt::format("got {}", reader_.status()));
-        if (is_text_found()) return Verdict::good(fmt::format("got {} with the expected text", reader_.status()));
+        if (is_text_found())
+            return Verdict::good(fmt::format("got {} with the expected text", reader_.status()));
         if (reader_.is_complete()) return missing_text();
         return std::nullopt;
     }
@@ -160,7 +169,8 @@ Result<void> validate_request(const HttpPlan& plan) {
         return fail(std::errc::invalid_argument, "method must be GET or HEAD");
     if (!plan.path.starts_with('/') || !is_plain(plan.path, false))
         return fail(std::errc::invalid_argument, "path must begin with / and have no spaces or line breaks");
-    if (!is_plain(plan.host, false)) return fail(std::errc::invalid_argument, "host must have no spaces or line breaks");
+    if (!is_plain(plan.host, false))
+        return fail(std::errc::invalid_argument, "host must have no spaces or line breaks");
     if (plan.path.size() + plan.host.size() + plan.headers.size() > kMaxRequest)
         return fail(std::errc::invalid_argument, "path, host and headers have at most 8192 bytes together");
     return {};
@@ -179,7 +189,9 @@ Result<void> read_expectations(const Params& params, HttpPlan& plan) {
 
 }  // namespace
 
-std::span<const KeySpec> http_keys() { return kKeys; }
+std::span<const KeySpec> http_keys() {
+    return kKeys;
+}
 
 Result<PlanPtr> make_http_plan(const Params& params, std::uint16_t default_port) {
     auto plan = std::make_shared<HttpPlan>();
@@ -189,7 +201,8 @@ Result<PlanPtr> make_http_plan(const Params& params, std::uint16_t default_port)
     plan->host = value_or<std::string>(params, "host", "");
     for (const auto& line : value_or<std::vector<std::string>>(params, "headers", {})) {
         if (!is_header_line(line))
-            return fail(std::errc::invalid_argument, "headers: expected \"Name: value\", got " + quoted(line));
+            return fail(std::errc::invalid_argument,
+                        "headers: expected \"Name: value\", got " + quoted(line));
         plan->headers += line + "\r\n";
     }
     if (auto request = validate_request(*plan); !request) return std::unexpected(request.error());
@@ -197,13 +210,20 @@ Result<PlanPtr> make_http_plan(const Params& params, std::uint16_t default_port)
     return plan;
 }
 
-static Result<PlanPtr> make_http(const Params& params) { return make_http_plan(params, 80); }
+namespace {
 
-const Kind kHttp{{.kind = "http",
-                  .doc = "The server answers an HTTP/1.1 request with an accepted status and, with body, the expected "
-                         "text. Redirects are not followed; at most 16 KiB of header and 64 KiB of body are looked at.",
-                  .keys = kKeys,
-                  .validate = validate_by<make_http>},
-                 make_http};
+Result<PlanPtr> make_http(const Params& params) {
+    return make_http_plan(params, 80);
+}
+
+}  // namespace
+
+const Kind kHttp{
+    {.kind = "http",
+     .doc = "The server answers an HTTP/1.1 request with an accepted status and, with body, the expected "
+            "text. Redirects are not followed; at most 16 KiB of header and 64 KiB of body are looked at.",
+     .keys = kKeys,
+     .validate = validate_by<make_http>},
+    make_http};
 
 }  // namespace lvs::checkers

@@ -14,7 +14,7 @@ using boost::system::error_code;
 
 // Keeps the status and the beginning of the body; fields pass unseen.
 class Http1Reader::Parser final : public http::basic_parser<false> {
-   public:
+public:
     Parser(bool to_head, bool keep_body) : keep_body_(keep_body) {
         header_limit(kMaxHeader);
         body_limit(boost::none);  // bounded here
@@ -25,7 +25,7 @@ class Http1Reader::Parser final : public http::basic_parser<false> {
     bool header_done = false;
     std::string body;
 
-   private:
+private:
     using Text = string_view;
     using Limit = boost::optional<std::uint64_t>;
 
@@ -56,10 +56,18 @@ Http1Reader::Http1Reader(bool to_head, bool keep_body)
 
 Http1Reader::~Http1Reader() = default;
 
-bool Http1Reader::has_header() const { return parser_->header_done; }
-bool Http1Reader::is_complete() const { return parser_->is_done() || parser_->body.size() == kMaxBody; }
-unsigned Http1Reader::status() const { return parser_->status; }
-const std::string& Http1Reader::body() const { return parser_->body; }
+bool Http1Reader::has_header() const {
+    return parser_->header_done;
+}
+bool Http1Reader::is_complete() const {
+    return parser_->is_done() || parser_->body.size() == kMaxBody;
+}
+unsigned Http1Reader::status() const {
+    return parser_->status;
+}
+const std::string& Http1Reader::body() const {
+    return parser_->body;
+}
 
 bool Http1Reader::refuse(std::string why) {
     error_ = std::move(why);

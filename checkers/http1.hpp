@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// An HTTP/1.1 response read piece by piece, with bounds: a header of at most 16 KiB, the first 64 KiB of the body,
-// chunked coding removed. Interim (1xx) answers are skipped. The parser behind it is Boost.Beast's, which does no
-// I/O; only http1.cpp sees it.
+// An HTTP/1.1 response read piece by piece, with bounds: a header of at most 16 KiB, the first 64 KiB of the
+// body, chunked coding removed. Interim (1xx) answers are skipped. The parser behind it is Boost.Beast's,
+// which does no I/O; only http1.cpp sees it.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 namespace lvs::checkers {
 
 class Http1Reader {
-   public:
+public:
     static constexpr std::size_t kMaxHeader = std::size_t{16} * 1024;
     static constexpr std::size_t kMaxBody = std::size_t{64} * 1024;
 
@@ -35,7 +35,7 @@ class Http1Reader {
     [[nodiscard]] const std::string& body() const;
     [[nodiscard]] const std::string& error() const { return error_; }
 
-   private:
+private:
     class Parser;
     bool parse_pending();
     bool is_header_here();

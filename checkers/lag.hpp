@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// How late runs start: a histogram with eight buckets per doubling, from 1 us to beyond an hour, so a quantile is
-// right to about 9 %.
+// How late runs start: a histogram with eight buckets per doubling, from 1 us to beyond an hour, so a
+// quantile is right to about 9 %.
 #pragma once
 
 #include <array>
@@ -13,9 +13,10 @@
 namespace lvs::checkers {
 
 class LagHistogram {
-   public:
+public:
     void add(Duration lag) {
-        const auto us = static_cast<std::uint64_t>(std::max<std::int64_t>(0, lag / std::chrono::microseconds(1)));
+        const auto us =
+            static_cast<std::uint64_t>(std::max<std::int64_t>(0, lag / std::chrono::microseconds(1)));
         ++buckets_.at(bucket_of(us));
         ++count_;
         max_ = std::max(max_, lag);
@@ -34,7 +35,7 @@ class LagHistogram {
     [[nodiscard]] Duration max() const { return max_; }
     [[nodiscard]] std::uint64_t count() const { return count_; }
 
-   private:
+private:
     static constexpr std::size_t kPerDoubling = 8;
     static constexpr std::size_t kBuckets = 33 * kPerDoubling;
 

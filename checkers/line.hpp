@@ -10,7 +10,7 @@
 namespace lvs::checkers {
 
 class LineReader {
-   public:
+public:
     static constexpr std::size_t kMaxLine = 1024;
 
     void add(std::string_view bytes) { pending_ += bytes; }
@@ -31,7 +31,7 @@ class LineReader {
     [[nodiscard]] const std::string& rest() const { return pending_; }
     void clear() { pending_.clear(); }
 
-   private:
+private:
     std::string pending_;
 };
 

@@ -17,9 +17,15 @@ std::string after_bytes(std::uint64_t count) {
 
 }  // namespace
 
-Verdict Verdict::good(std::string why) { return {.outcome = Outcome::ok, .reason = as_reason(why)}; }
-Verdict Verdict::bad(std::string why) { return {.outcome = Outcome::failed, .reason = as_reason(why)}; }
-Verdict Verdict::skipped(std::string why) { return {.outcome = Outcome::unchecked, .reason = as_reason(why)}; }
+Verdict Verdict::good(std::string why) {
+    return {.outcome = Outcome::ok, .reason = as_reason(why)};
+}
+Verdict Verdict::bad(std::string why) {
+    return {.outcome = Outcome::failed, .reason = as_reason(why)};
+}
+Verdict Verdict::skipped(std::string why) {
+    return {.outcome = Outcome::unchecked, .reason = as_reason(why)};
+}
 
 Verdict Probe::on_eof(const Progress& progress) {
     return Verdict::bad("connection closed" + after_bytes(progress.received));

@@ -13,9 +13,12 @@ namespace lvs::checkers {
 
 std::string_view to_string(Outcome outcome) {
     switch (outcome) {
-        case Outcome::ok: return "ok";
-        case Outcome::failed: return "failed";
-        case Outcome::unchecked: return "unchecked";
+        case Outcome::ok:
+            return "ok";
+        case Outcome::failed:
+            return "failed";
+        case Outcome::unchecked:
+            return "unchecked";
     }
     return "";
 }
@@ -31,7 +34,8 @@ std::string in_words(Duration value) {
 
 std::string as_reason(std::string_view text) {
     std::string out(text.substr(0, kMaxReason));
-    std::replace_if(out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, '.');
+    std::replace_if(
+        out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, '.');
     return out;
 }
 
@@ -48,8 +52,10 @@ bool is_own_fault(int error_number) {
         case ENFILE:
         case ENOMEM:
         case ENOBUFS:
-        case EADDRNOTAVAIL: return true;
-        default: return false;
+        case EADDRNOTAVAIL:
+            return true;
+        default:
+            return false;
     }
 }
 
@@ -61,19 +67,27 @@ std::string own_fault(int error_number) {
     return "not checked: no memory left in the kernel";
 }
 
-std::string system_text(int error_number) { return std::generic_category().message(error_number); }
+std::string system_text(int error_number) {
+    return std::generic_category().message(error_number);
+}
 
 }  // namespace
 
 std::string connect_error(int error_number) {
     if (is_own_fault(error_number)) return own_fault(error_number);
     switch (error_number) {
-        case ECONNREFUSED: return "connect refused";
-        case EHOSTUNREACH: return "no route to the server (host unreachable)";
-        case ENETUNREACH: return "no route to the server (network unreachable)";
-        case ECONNRESET: return "connection reset while connecting";
-        case ETIMEDOUT: return "connect timed out";
-        default: return as_reason("connect failed: " + system_text(error_number));
+        case ECONNREFUSED:
+            return "connect refused";
+        case EHOSTUNREACH:
+            return "no route to the server (host unreachable)";
+        case ENETUNREACH:
+            return "no route to the server (network unreachable)";
+        case ECONNRESET:
+            return "connection reset while connecting";
+        case ETIMEDOUT:
+            return "connect timed out";
+        default:
+            return as_reason("connect failed: " + system_text(error_number));
     }
 }
 
@@ -81,9 +95,12 @@ std::string stream_error(int error_number) {
     if (is_own_fault(error_number)) return own_fault(error_number);
     switch (error_number) {
         case ECONNRESET:
-        case EPIPE: return "connection reset";
-        case ETIMEDOUT: return "connection timed out";
-        default: return as_reason("connection failed: " + system_text(error_number));
+        case EPIPE:
+            return "connection reset";
+        case ETIMEDOUT:
+            return "connection timed out";
+        default:
+            return as_reason("connection failed: " + system_text(error_number));
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Words for verdicts. A reason names what was seen, in the order a person asks: did it connect, did it answer, was
-// the answer the expected one.
+// Words for verdicts. A reason names what was seen, in the order a person asks: did it connect, did it
+// answer, was the answer the expected one.
 #pragma once
 
 #include <string>
@@ -13,7 +13,8 @@ namespace lvs::checkers {
 
 // "500 ms", "1.5 s", "2 s".
 [[nodiscard]] std::string in_words(Duration value);
-// Text from a server, cut to `limit` and harmless: 'one line, printable'. Never empty quotes without a mark of a cut.
+// Text from a server, cut to `limit` and harmless: 'one line, printable'. Never empty quotes without a mark
+// of a cut.
 [[nodiscard]] std::string quoted(std::string_view text, std::size_t limit = 40);
 // Printable ASCII of at most kMaxReason bytes.
 [[nodiscard]] std::string as_reason(std::string_view text);

@@ -42,9 +42,8 @@ SocketAddress socket_address(const Endpoint& endpoint) {
 }
 
 bool bind_socket(int fd, const Binding& binding) {
-    if (!binding.interface.empty() &&
-        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, binding.interface.c_str(),
-                   static_cast<socklen_t>(binding.interface.size())) != 0)
+    if (!binding.interface.empty() && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, binding.interface.c_str(),
+                                                 static_cast<socklen_t>(binding.interface.size())) != 0)
         return false;
     if (!binding.source) return true;
     const int on = 1;  // the port is chosen at connect, per destination

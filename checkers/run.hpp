@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// One run of a check under way: a socket and the probe that decides over it. The driver owns it, tells it of epoll
-// events and destroys it with the verdict. Sockets are closed by a reset, so that no port waits in TIME_WAIT.
+// One run of a check under way: a socket and the probe that decides over it. The driver owns it, tells it of
+// epoll events and destroys it with the verdict. Sockets are closed by a reset, so that no port waits in
+// TIME_WAIT.
 #pragma once
 
 #include <memory>
@@ -21,7 +22,7 @@ struct Binding {
 };
 
 class Run {
-   public:
+public:
     // Received bytes after which a run fails, whatever the probe thinks.
     static constexpr std::uint64_t kMaxReceived = std::uint64_t{1} << 20U;
 
@@ -35,7 +36,7 @@ class Run {
     [[nodiscard]] std::optional<Verdict> on_event(std::uint32_t epoll_events);
     [[nodiscard]] Verdict on_deadline(Duration timeout) { return probe_->on_deadline(progress(timeout)); }
 
-   private:
+private:
     [[nodiscard]] Progress progress(Duration timeout = {}) const { return {connected_, received_, timeout}; }
     [[nodiscard]] std::optional<Verdict> failed(int error_number);
     [[nodiscard]] std::optional<Verdict> take(Step step);

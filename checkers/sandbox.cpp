@@ -67,7 +67,8 @@ Result<void> drop_privileges(const Identity& identity, pid_t parent) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail_errno(errno, "sandbox: no_new_privs");
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return fail_errno(errno, "sandbox: not dumpable");
     // After the change of user, which resets it. The parent may have died before it took effect.
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return fail_errno(errno, "sandbox: parent-death signal");
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+        return fail_errno(errno, "sandbox: parent-death signal");
     if (getppid() != parent) return fail(std::errc::no_such_process, "sandbox: the daemon is gone");
     return {};
 }
@@ -81,14 +82,15 @@ struct FilterDeleter {
 // Anything but these kills the process. Memory may not become executable; sockets are internet sockets only.
 constexpr std::array kAllowed{
     // the link and the probes' sockets
-    SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(recvmsg),
-    SCMP_SYS(sendmsg), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(getsockname), SCMP_SYS(getsockopt),
-    SCMP_SYS(setsockopt), SCMP_SYS(shutdown), SCMP_SYS(close), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
-    SCMP_SYS(epoll_ctl),
+    SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(recvfrom), SCMP_SYS(sendto),
+    SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(getsockname),
+    SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(shutdown), SCMP_SYS(close), SCMP_SYS(epoll_wait),
+    SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),
     // memory, time, entropy
     SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
-    SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrandom), SCMP_SYS(sched_yield),
-    SCMP_SYS(restart_syscall), SCMP_SYS(sysinfo),  // the last one is glibc's qsort asking for memory
+    SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrandom),
+    SCMP_SYS(sched_yield), SCMP_SYS(restart_syscall),
+    SCMP_SYS(sysinfo),  // the last one is glibc's qsort asking for memory
     // the end, orderly or by abort()
     SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
     SCMP_SYS(rt_sigaction), SCMP_SYS(sigaltstack), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(tgkill)};
@@ -105,7 +107,8 @@ int add_rules(scmp_filter_ctx filter) {
     for (const auto call : kAllowed)
         failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
     for (const auto call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)})
-        failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+        failed |=
+            seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     for (const auto family : {AF_INET, AF_INET6})
         failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
                                    SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family)));
@@ -120,7 +123,8 @@ Result<void> close_sandbox() {
     if (const int error = add_rules(filter.get()); error != 0)
         return fail(std::errc::invalid_argument, "sandbox: seccomp rules");
     static_cast<void>(seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2));  // a tree, not a list
-    if (const int error = seccomp_load(filter.get()); error != 0) return fail_errno(-error, "sandbox: seccomp_load");
+    if (const int error = seccomp_load(filter.get()); error != 0)
+        return fail_errno(-error, "sandbox: seccomp_load");
     return {};
 }
 

@@ -3,8 +3,9 @@
 // What keeps a taken-over worker harmless: no privilege, no files, no processes. In the order of use:
 //
 //   raise_file_limit()   while still privileged
-//   drop_privileges()    another user, no groups, no capabilities, none to be had; not dumpable; dies with its parent
-//   close_sandbox()      a seccomp filter: sockets, epoll, memory and clocks; anything else kills the process
+//   drop_privileges()    another user, no groups, no capabilities, none to be had; not dumpable; dies with
+//   its parent close_sandbox()      a seccomp filter: sockets, epoll, memory and clocks; anything else kills
+//   the process
 #pragma once
 
 #include <sys/types.h>

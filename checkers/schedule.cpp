@@ -21,8 +21,8 @@ Time Schedule::start_of(std::int64_t round) const {
 }
 
 Time Schedule::next_after(Time time) const {
-    // Two rounds early, because of the phase and because the time may lie before the clock's zero; the starts ascend
-    // with the round, as the jitter is shorter than the interval.
+    // Two rounds early, because of the phase and because the time may lie before the clock's zero; the starts
+    // ascend with the round, as the jitter is shorter than the interval.
     auto round = time.time_since_epoch() / interval_ - 2;
     while (start_of(round) <= time)
         ++round;

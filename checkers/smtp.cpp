@@ -57,7 +57,7 @@ struct SmtpPlan final : Plan {
 };
 
 class SmtpProbe final : public Probe {
-   public:
+public:
     explicit SmtpProbe(const SmtpPlan& plan) : plan_(plan) {}
 
     Step on_connected() override { return Step::wait(); }
@@ -74,12 +74,13 @@ class SmtpProbe final : public Probe {
         return step;
     }
 
-   private:
+private:
     Step on_reply() {
         const std::string_view expected = greeted_ ? "250" : "220";
         if (!replies_.last().starts_with(expected))
-            return Step::done(Verdict::bad(fmt::format("expected {} {}, got {}", expected,
-                                                       greeted_ ? "to EHLO" : "as greeting", quoted(replies_.last()))));
+            return Step::done(
+                Verdict::bad(fmt::format("expected {} {}, got {}", expected,
+                                         greeted_ ? "to EHLO" : "as greeting", quoted(replies_.last()))));
         if (greeted_) return Step::done(Verdict::good("greeted and answered EHLO"));
         greeted_ = true;
         return Step::send(plan_.ehlo);
@@ -107,7 +108,8 @@ Result<PlanPtr> make_smtp(const Params& params) {
 
 const Kind kSmtp{{.kind = "smtp",
                   .doc = "The server greets (220) and answers EHLO (250). No mail is sent.",
-                  .keys = kKeys},
+                  .keys = kKeys,
+                  .validate = validate_by<make_smtp>},
                  make_smtp};
 
 }  // namespace lvs::checkers

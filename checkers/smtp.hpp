@@ -12,7 +12,7 @@
 namespace lvs::checkers {
 
 class SmtpReplies {
-   public:
+public:
     enum class Result { incomplete, complete, broken };
     // After `complete`, what followed the reply is kept for the next call; add("") looks at it.
     Result add(std::string_view bytes);
@@ -21,7 +21,7 @@ class SmtpReplies {
     [[nodiscard]] bool offers_tls() const { return offers_tls_; }  // some reply named STARTTLS
     [[nodiscard]] bool has_more() const { return !lines_.rest().empty(); }
 
-   private:
+private:
     Result refuse(std::string why);
     LineReader lines_;
     std::string last_;

@@ -66,12 +66,18 @@ Result<pid_t> spawn_program(const Supervisor::Program& program, int link) {
     SpawnPlan plan;
     if (plan.give_files(link) != 0 || plan.set_attributes() != 0)
         return fail(std::errc::not_enough_memory, "checkers: prepare the worker");
-    std::array<std::string, 7> words{program.path, "--parent", std::to_string(getpid()), "--user",
-                                     std::to_string(program.user), "--group", std::to_string(program.group)};
+    std::array<std::string, 7> words{program.path,
+                                     "--parent",
+                                     std::to_string(getpid()),
+                                     "--user",
+                                     std::to_string(program.user),
+                                     "--group",
+                                     std::to_string(program.group)};
     std::array<char*, 8> argv{};
     std::transform(words.begin(), words.end(), argv.begin(), [](std::string& word) { return word.data(); });
     pid_t pid = 0;
-    if (const int error = posix_spawn(&pid, program.path.c_str(), &plan.actions, &plan.attributes, argv.data(), environ);
+    if (const int error =
+            posix_spawn(&pid, program.path.c_str(), &plan.actions, &plan.attributes, argv.data(), environ);
         error != 0)
         return fail_errno(error, "checkers: start " + program.path);
     return pid;
@@ -168,8 +174,8 @@ void Supervisor::kill_and_reap() {
     process_.close(ignored);
     watchdog_.cancel();
     if (pid_ == 0) return;
-    // Without the right to kill it (CAP_KILL) there is no waiting for it: it ends by itself when it reads the end of
-    // its link, and with the daemon at the latest.
+    // Without the right to kill it (CAP_KILL) there is no waiting for it: it ends by itself when it reads the
+    // end of its link, and with the daemon at the latest.
     const int patience = ::kill(pid_, SIGKILL) == 0 ? 0 : WNOHANG;
     while (waitpid(pid_, nullptr, patience) < 0 && errno == EINTR) {
     }
@@ -180,7 +186,8 @@ Duration Supervisor::next_delay() {
     if (monotonic_time() - spawned_ >= kOldAge) early_deaths_ = 0;
     const auto died = early_deaths_++;
     if (died == 0) return Duration::zero();
-    return std::min<Duration>(std::chrono::seconds(5), std::chrono::milliseconds(100) * (1 << std::min(died - 1, 10U)));
+    return std::min<Duration>(std::chrono::seconds(5),
+                              std::chrono::milliseconds(100) * (1 << std::min(died - 1, 10U)));
 }
 
 void Supervisor::lose(std::string reason) {
@@ -192,7 +199,8 @@ void Supervisor::lose(std::string reason) {
 }
 
 void Supervisor::wait_for_input() {
-    link_.async_wait(asio::posix::descriptor_base::wait_read, guarded([](Supervisor& self) { self.receive(); }));
+    link_.async_wait(asio::posix::descriptor_base::wait_read,
+                     guarded([](Supervisor& self) { self.receive(); }));
 }
 
 void Supervisor::wait_for_end() {
@@ -211,7 +219,8 @@ void Supervisor::arm_watchdog() {
     watchdog_.async_wait(guarded([due](Supervisor& self) { self.on_silence(due); }));
 }
 
-// The silence may be ours: after a pause of the whole machine or of this process the worker gets its time again.
+// The silence may be ours: after a pause of the whole machine or of this process the worker gets its time
+// again.
 void Supervisor::on_silence(Time due) {
     const auto late = monotonic_time() - due;
     const auto generation = generation_;

@@ -2,8 +2,8 @@
 //
 // Keeps one worker process alive: starts it, watches its end (pidfd) and its silence, replaces it. The first
 // replacement is immediate; one that dies young is waited for, 100 ms at first, doubled up to 5 s.
-// Owner: WorkerClient. Thread: the loop's. Everything it opens is closed by stop() or the destructor, which also ends
-// and reaps the process.
+// Owner: WorkerClient. Thread: the loop's. Everything it opens is closed by stop() or the destructor, which
+// also ends and reaps the process.
 #pragma once
 
 #include <sys/types.h>
@@ -21,7 +21,7 @@
 namespace lvs::checkers {
 
 class Supervisor {
-   public:
+public:
     struct Program {
         std::string path;
         uid_t user = 65534;
@@ -46,8 +46,9 @@ class Supervisor {
     [[nodiscard]] bool is_ready() const { return ready_; }
     [[nodiscard]] std::optional<pid_t> pid() const;
 
-   private:
-    // Outlives the supervisor in handlers that Asio has yet to call; owners: the supervisor and those handlers.
+private:
+    // Outlives the supervisor in handlers that Asio has yet to call; owners: the supervisor and those
+    // handlers.
     struct Anchor {
         Supervisor* owner;
     };

@@ -13,13 +13,13 @@ namespace {
 constexpr std::size_t kMaxLook = 16384;  // bytes searched for `expect`
 
 constexpr std::array kKeys{
-    KeySpec{.key = "send",
-            .doc = "Bytes sent as soon as the connection stands.",
-            .example = "\"PING\\r\\n\""},
-    KeySpec{.key = "expect",
-            .doc = "Text that must occur in the first 16 KiB the server sends. Without it an accepted connection "
-                   "is enough.",
-            .example = "\"+PONG\""},
+    KeySpec{
+        .key = "send", .doc = "Bytes sent as soon as the connection stands.", .example = "\"PING\\r\\n\""},
+    KeySpec{
+        .key = "expect",
+        .doc = "Text that must occur in the first 16 KiB the server sends. Without it an accepted connection "
+               "is enough.",
+        .example = "\"+PONG\""},
 };
 
 struct TcpPlan final : Plan {
@@ -29,7 +29,7 @@ struct TcpPlan final : Plan {
 };
 
 class TcpProbe final : public Probe {
-   public:
+public:
     explicit TcpProbe(const TcpPlan& plan) : plan_(plan) {}
 
     Step on_connected() override {
@@ -57,7 +57,7 @@ class TcpProbe final : public Probe {
         return Verdict::bad(wrong_answer("in " + in_words(progress.timeout)));
     }
 
-   private:
+private:
     [[nodiscard]] std::string wrong_answer(const std::string& where) const {
         return "expected " + quoted(plan_.expect) + ", got " + quoted(seen_) + " " + where;
     }
@@ -81,11 +81,12 @@ Result<PlanPtr> make_tcp(const Params& params) {
 
 }  // namespace
 
-const Kind kTcp{{.kind = "tcp",
-                 .doc = "The server accepts a TCP connection. With send and expect, it also gives the expected "
-                        "answer. The connection is closed by a reset, which costs the server least.",
-                 .keys = kKeys,
-                 .validate = validate_by<make_tcp>},
-                make_tcp};
+const Kind kTcp{
+    {.kind = "tcp",
+     .doc = "The server accepts a TCP connection. With send and expect, it also gives the expected "
+            "answer. The connection is closed by a reset, which costs the server least.",
+     .keys = kKeys,
+     .validate = validate_by<make_tcp>},
+    make_tcp};
 
 }  // namespace lvs::checkers

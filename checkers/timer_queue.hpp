@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Due times of many owners, one each, in a 4-ary heap: setting, moving and removing cost O(log n). An owner is a
-// small dense number. Equal times come out in no particular order.
+// Due times of many owners, one each, in a 4-ary heap: setting, moving and removing cost O(log n). An owner
+// is a small dense number. Equal times come out in no particular order.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 namespace lvs::checkers {
 
 class TimerQueue {
-   public:
+public:
     using Owner = std::uint32_t;
 
     void set(Owner owner, Time due) {
@@ -54,7 +54,7 @@ class TimerQueue {
 
     [[nodiscard]] std::size_t size() const { return heap_.size(); }
 
-   private:
+private:
     static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
     static constexpr std::uint32_t kArity = 4;
     struct Entry {

@@ -35,17 +35,20 @@ constexpr std::array kKeys{
             .fallback = "true",
             .doc = "Whether the server's certificate must be valid, trusted and for the right name.",
             .example = "false"},
-    KeySpec{.key = "server_name",
-            .doc = "The name asked for (SNI) and expected in the certificate. Default for https: host. Without a "
-                   "name the certificate must be for the address.",
-            .example = "\"www.example.org\""},
+    KeySpec{
+        .key = "server_name",
+        .doc = "The name asked for (SNI) and expected in the certificate. Default for https: host. Without a "
+               "name the certificate must be for the address.",
+        .example = "\"www.example.org\""},
     KeySpec{.key = "ca",
             .doc = "The authorities to trust, in PEM, instead of the system's.",
             .example = "\"-----BEGIN CERTIFICATE-----...\""},
     KeySpec{.key = "certificate",
             .doc = "The client certificate with its chain, in PEM.",
             .example = "\"-----BEGIN CERTIFICATE-----...\""},
-    KeySpec{.key = "key", .doc = "The client certificate's key, in PEM.", .example = "\"-----BEGIN PRIVATE KEY-----...\""},
+    KeySpec{.key = "key",
+            .doc = "The client certificate's key, in PEM.",
+            .example = "\"-----BEGIN PRIVATE KEY-----...\""},
     KeySpec{.key = "min_days",
             .type = ValueType::integer,
             .fallback = "0",
@@ -61,15 +64,20 @@ std::function<std::string()>& system_reader() {
 }
 
 // An encrypted key is refused: nobody is there to type a passphrase.
-int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*data*/) { return -1; }
+int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*data*/) {
+    return -1;
+}
 
-Bio memory(std::string_view text) { return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
+Bio memory(std::string_view text) {
+    return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
 
 // Every certificate of a PEM text; false when there is none or one is broken.
 bool add_authorities(X509_STORE* store, std::string_view pem) {
     const auto bio = memory(pem);
     int count = 0;
-    while (const auto certificate = Certificate(PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr))) {
+    while (const auto certificate =
+               Certificate(PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr))) {
         if (X509_STORE_add_cert(store, certificate.get()) != 1) return false;
         ++count;
     }
@@ -112,11 +120,14 @@ int days_left(SSL* session) {
     const auto* certificate = SSL_get0_peer_certificate(session);
     int days = 0;
     int seconds = 0;
-    if (!certificate || ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate)) != 1) return 0;
+    if (!certificate || ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate)) != 1)
+        return 0;
     return seconds < 0 ? days - 1 : days;  // ends within the day: 0; ended within the day: -1
 }
 
-std::string count_days(int days) { return fmt::format("{} day{}", days, days == 1 ? "" : "s"); }
+std::string count_days(int days) {
+    return fmt::format("{} day{}", days, days == 1 ? "" : "s");
+}
 
 std::string last_tls_error() {
     const auto* text = ERR_reason_error_string(ERR_peek_error());
@@ -125,7 +136,7 @@ std::string last_tls_error() {
 }
 
 class TlsProbe final : public Probe {
-   public:
+public:
     TlsProbe(const TlsPlan& plan, const Endpoint& target, std::uint64_t seed)
         : plan_(plan),
           target_(target),
@@ -164,7 +175,7 @@ class TlsProbe final : public Probe {
         return with_days(inner_->on_deadline(inside(progress)));
     }
 
-   private:
+private:
     void set_name() {
         const auto address = to_string(target_.address);
         if (plan_.name.empty()) {
@@ -185,7 +196,8 @@ class TlsProbe final : public Probe {
         shaken_ = true;
         if (auto trouble = judge_certificate()) return with_days(*std::move(trouble));
         if (!inner_)
-            return with_days(Verdict::good(fmt::format("{} handshake done", SSL_get_version(session_.get()))));
+            return with_days(
+                Verdict::good(fmt::format("{} handshake done", SSL_get_version(session_.get()))));
         if (auto verdict = apply(inner_->on_connected())) return verdict;
         return read_plain();
     }
@@ -200,11 +212,12 @@ class TlsProbe final : public Probe {
                 return Verdict::bad("certificate is not for " +
                                     (plan_.name.empty() ? to_string(target_.address) : quoted(plan_.name)));
             if (result != X509_V_OK)
-                return Verdict::bad(std::string("certificate not trusted: ") + X509_verify_cert_error_string(result));
+                return Verdict::bad(std::string("certificate not trusted: ") +
+                                    X509_verify_cert_error_string(result));
         }
         if (days < plan_.min_days)
-            return Verdict::bad(fmt::format("certificate expires in {}, expected at least {}", count_days(days),
-                                            plan_.min_days));
+            return Verdict::bad(fmt::format("certificate expires in {}, expected at least {}",
+                                            count_days(days), plan_.min_days));
         return std::nullopt;
     }
 
@@ -242,7 +255,9 @@ class TlsProbe final : public Probe {
         verdict.certificate_days = days_left(session_.get());
         return verdict;
     }
-    [[nodiscard]] Progress inside(const Progress& outside) const { return {true, received_, outside.timeout}; }
+    [[nodiscard]] Progress inside(const Progress& outside) const {
+        return {true, received_, outside.timeout};
+    }
 
     const TlsPlan& plan_;
     Endpoint target_;
@@ -273,7 +288,8 @@ Result<void> use_client_certificate(SSL_CTX* context, const std::string& chain, 
         fits = SSL_CTX_add1_chain_cert(context, more.get()) == 1;
     }
     ERR_clear_error();
-    if (!fits) return fail(std::errc::invalid_argument, "certificate and key must be PEM texts that fit each other");
+    if (!fits)
+        return fail(std::errc::invalid_argument, "certificate and key must be PEM texts that fit each other");
     return {};
 }
 
@@ -286,16 +302,21 @@ Result<void> offer_protocols(SSL_CTX* context, const std::vector<std::string>& a
         list += protocol;
     }
     const auto bytes = as_bytes(list);
-    if (!list.empty() && SSL_CTX_set_alpn_protos(context, bytes.data(), static_cast<unsigned>(bytes.size())) != 0)
+    if (!list.empty() &&
+        SSL_CTX_set_alpn_protos(context, bytes.data(), static_cast<unsigned>(bytes.size())) != 0)
         return fail(std::errc::invalid_argument, "alpn: too many protocols");
     return {};
 }
 
 }  // namespace
 
-void use_system_authorities(std::function<std::string()> read) { system_reader() = std::move(read); }
+void use_system_authorities(std::function<std::string()> read) {
+    system_reader() = std::move(read);
+}
 
-std::span<const KeySpec> tls_keys() { return kKeys; }
+std::span<const KeySpec> tls_keys() {
+    return kKeys;
+}
 
 Result<PlanPtr> wrap_in_tls(PlanPtr inner, const Params& params, const std::string& default_name,
                             const std::vector<std::string>& alpn) {
@@ -312,11 +333,13 @@ Result<PlanPtr> wrap_in_tls(PlanPtr inner, const Params& params, const std::stri
         return fail(std::errc::invalid_argument, "ca must be certificates in PEM");
     if (plan->name.size() > 255 || as_reason(plan->name) != plan->name)
         return fail(std::errc::invalid_argument, "server_name must be a host name");
-    if (auto used = use_client_certificate(plan->context.get(), value_or<std::string>(params, "certificate", ""),
-                                           value_or<std::string>(params, "key", ""));
+    if (auto used =
+            use_client_certificate(plan->context.get(), value_or<std::string>(params, "certificate", ""),
+                                   value_or<std::string>(params, "key", ""));
         !used)
         return std::unexpected(used.error());
-    if (auto offered = offer_protocols(plan->context.get(), alpn); !offered) return std::unexpected(offered.error());
+    if (auto offered = offer_protocols(plan->context.get(), alpn); !offered)
+        return std::unexpected(offered.error());
     return plan;
 }
 

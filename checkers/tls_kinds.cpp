@@ -52,20 +52,24 @@ Result<PlanPtr> make_https(const Params& params) {
 }  // namespace
 
 const Kind& tls_kind() {
-    static const Kind kind{{.kind = "tls",
-                            .doc = "The server completes a TLS handshake (1.2 or later) with a valid certificate. The "
-                                   "days until it expires are reported.",
-                            .keys = handshake_keys()},
-                           make_tls};
+    static const Kind kind{
+        {.kind = "tls",
+         .doc = "The server completes a TLS handshake (1.2 or later) with a valid certificate. The "
+                "days until it expires are reported.",
+         .keys = handshake_keys(),
+         .validate = validate_by<make_tls>},
+        make_tls};
     return kind;
 }
 
 const Kind& https_kind() {
-    static const Kind kind{{.kind = "https",
-                            .doc = "As http, inside TLS 1.2 or later with a valid certificate. The days until it "
-                                   "expires are reported.",
-                            .keys = https_keys()},
-                           make_https};
+    static const Kind kind{
+        {.kind = "https",
+         .doc = "As http, inside TLS 1.2 or later with a valid certificate. The days until it "
+                "expires are reported.",
+         .keys = https_keys(),
+         .validate = validate_by<make_https>},
+        make_https};
     return kind;
 }
 

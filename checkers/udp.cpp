@@ -16,12 +16,14 @@ constexpr std::array kKeys{
     KeySpec{.key = "expect",
             .doc = "Text that must occur in an answer. Answers without it are passed over.",
             .example = "\"pong\""},
-    KeySpec{.key = "reply",
-            .type = ValueType::boolean,
-            .fallback = "false",
-            .doc = "Whether some answer is needed. Without it and without expect, the server counts as healthy when "
-                   "nothing has refused the datagram until the timeout.",
-            .example = "true"},
+    KeySpec{
+        .key = "reply",
+        .type = ValueType::boolean,
+        .fallback = "false",
+        .doc =
+            "Whether some answer is needed. Without it and without expect, the server counts as healthy when "
+            "nothing has refused the datagram until the timeout.",
+        .example = "true"},
 };
 
 struct UdpPlan final : Plan {
@@ -33,7 +35,7 @@ struct UdpPlan final : Plan {
 };
 
 class UdpProbe final : public Probe {
-   public:
+public:
     explicit UdpProbe(const UdpPlan& plan) : plan_(plan) {}
 
     Step on_connected() override { return Step::send(plan_.send); }
@@ -58,7 +60,7 @@ class UdpProbe final : public Probe {
         return Verdict::good("not refused in " + in_words(progress.timeout));
     }
 
-   private:
+private:
     const UdpPlan& plan_;
     std::string wrong_;
 };
@@ -79,11 +81,13 @@ Result<PlanPtr> make_udp(const Params& params) {
 
 }  // namespace
 
-const Kind kUdp{{.kind = "udp",
-                 .doc = "The server answers a datagram as expected. Without an expectation it is enough that no ICMP "
-                        "error refuses the datagram; routers and hosts limit those, so give the timeout a second or "
-                        "more.",
-                 .keys = kKeys},
-                make_udp};
+const Kind kUdp{
+    {.kind = "udp",
+     .doc = "The server answers a datagram as expected. Without an expectation it is enough that no ICMP "
+            "error refuses the datagram; routers and hosts limit those, so give the timeout a second or "
+            "more.",
+     .keys = kKeys,
+     .validate = validate_by<make_udp>},
+    make_udp};
 
 }  // namespace lvs::checkers

@@ -11,8 +11,12 @@ namespace {
 
 enum class Type : std::uint8_t { put = 1, drop = 2, hello = 16, changes = 17, statuses = 18, heartbeat = 19 };
 
-void put_entry(Writer& out, CheckId id) { out.number(static_cast<std::uint32_t>(id)); }
-void get_entry(Reader& in, CheckId& id) { id = get_id(in); }
+void put_entry(Writer& out, CheckId id) {
+    out.number(static_cast<std::uint32_t>(id));
+}
+void get_entry(Reader& in, CheckId& id) {
+    id = get_id(in);
+}
 
 template <std::unsigned_integral T>
 void put_optional(Writer& out, const std::optional<T>& value) {
@@ -127,22 +131,50 @@ void put_list(Writer& out, const std::vector<Entry>& list) {
         put_entry(out, entry);
 }
 
-constexpr Type type_of(const Put& /*unused*/) { return Type::put; }
-constexpr Type type_of(const Drop& /*unused*/) { return Type::drop; }
-constexpr Type type_of(const Hello& /*unused*/) { return Type::hello; }
-constexpr Type type_of(const Changes& /*unused*/) { return Type::changes; }
-constexpr Type type_of(const Statuses& /*unused*/) { return Type::statuses; }
-constexpr Type type_of(const Heartbeat& /*unused*/) { return Type::heartbeat; }
+constexpr Type type_of(const Put& /*unused*/) {
+    return Type::put;
+}
+constexpr Type type_of(const Drop& /*unused*/) {
+    return Type::drop;
+}
+constexpr Type type_of(const Hello& /*unused*/) {
+    return Type::hello;
+}
+constexpr Type type_of(const Changes& /*unused*/) {
+    return Type::changes;
+}
+constexpr Type type_of(const Statuses& /*unused*/) {
+    return Type::statuses;
+}
+constexpr Type type_of(const Heartbeat& /*unused*/) {
+    return Type::heartbeat;
+}
 
-constexpr Type list_type(const CheckSpec* /*unused*/) { return Type::put; }
-constexpr Type list_type(const CheckId* /*unused*/) { return Type::drop; }
-constexpr Type list_type(const Transition* /*unused*/) { return Type::changes; }
-constexpr Type list_type(const Status* /*unused*/) { return Type::statuses; }
+constexpr Type list_type(const CheckSpec* /*unused*/) {
+    return Type::put;
+}
+constexpr Type list_type(const CheckId* /*unused*/) {
+    return Type::drop;
+}
+constexpr Type list_type(const Transition* /*unused*/) {
+    return Type::changes;
+}
+constexpr Type list_type(const Status* /*unused*/) {
+    return Type::statuses;
+}
 
-void put_body(Writer& out, const Put& value) { put_list(out, value.checks); }
-void put_body(Writer& out, const Drop& value) { put_list(out, value.ids); }
-void put_body(Writer& out, const Changes& value) { put_list(out, value.transitions); }
-void put_body(Writer& out, const Statuses& value) { put_list(out, value.statuses); }
+void put_body(Writer& out, const Put& value) {
+    put_list(out, value.checks);
+}
+void put_body(Writer& out, const Drop& value) {
+    put_list(out, value.ids);
+}
+void put_body(Writer& out, const Changes& value) {
+    put_list(out, value.transitions);
+}
+void put_body(Writer& out, const Statuses& value) {
+    put_list(out, value.statuses);
+}
 
 template <class Message>
 Bytes encode_any(const Message& message) {
@@ -166,8 +198,12 @@ Result<Message> finish(const Reader& in, Message message) {
 
 }  // namespace
 
-Bytes encode(const ToWorker& message) { return encode_any(message); }
-Bytes encode(const FromWorker& message) { return encode_any(message); }
+Bytes encode(const ToWorker& message) {
+    return encode_any(message);
+}
+Bytes encode(const FromWorker& message) {
+    return encode_any(message);
+}
 
 Result<ToWorker> decode_to_worker(std::span<const std::uint8_t> bytes) {
     Reader in(bytes);
@@ -180,7 +216,8 @@ Result<ToWorker> decode_to_worker(std::span<const std::uint8_t> bytes) {
             Drop drop{get_list<CheckId>(in)};
             return finish<ToWorker>(in, std::move(drop));
         }
-        default: return fail(std::errc::bad_message, "unknown type of checker message");
+        default:
+            return fail(std::errc::bad_message, "unknown type of checker message");
     }
 }
 
@@ -203,7 +240,8 @@ Result<FromWorker> decode_from_worker(std::span<const std::uint8_t> bytes) {
             const auto heartbeat = get_heartbeat(in);
             return finish<FromWorker>(in, heartbeat);
         }
-        default: return fail(std::errc::bad_message, "unknown type of checker message");
+        default:
+            return fail(std::errc::bad_message, "unknown type of checker message");
     }
 }
 

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The language between the daemon and its checker workers: datagrams on a SOCK_SEQPACKET pair, each one message.
+// The language between the daemon and its checker workers: datagrams on a SOCK_SEQPACKET pair, each one
+// message.
 //
 //   daemon -> worker   Put (checks to add or change), Drop (checks to forget)
-//   worker -> daemon   Hello (first message), Changes (transitions), Statuses (last results), Heartbeat (once a second)
+//   worker -> daemon   Hello (first message), Changes (transitions), Statuses (last results), Heartbeat (once
+//   a second)
 //
-// A message is a type byte and its body; numbers are little-endian, strings carry a 16-bit length. Both ends are of
-// one build, so there is no negotiation: Hello's version must be equal. A message that is not exactly what encode()
-// would have made is refused as a whole; the daemon kills a worker that sends one.
+// A message is a type byte and its body; numbers are little-endian, strings carry a 16-bit length. Both ends
+// are of one build, so there is no negotiation: Hello's version must be equal. A message that is not exactly
+// what encode() would have made is refused as a whole; the daemon kills a worker that sends one.
 //
-// Lists are cut into messages of at most kMaxMessage bytes by Batch. Ids are dense small numbers chosen by the
-// daemon; the worker uses them as indices, bounded by kMaxChecks.
+// Lists are cut into messages of at most kMaxMessage bytes by Batch. Ids are dense small numbers chosen by
+// the daemon; the worker uses them as indices, bounded by kMaxChecks.
 #pragma once
 
 #include <cstdint>
@@ -109,7 +111,7 @@ using FromWorker = std::variant<Hello, Changes, Statuses, Heartbeat>;
 // Collects entries of one list message until it is full. Entry: CheckSpec, CheckId, Transition or Status.
 template <class Entry>
 class Batch {
-   public:
+public:
     Batch();
     // False, and nothing added, when the message would grow beyond kMaxMessage.
     [[nodiscard]] bool add(const Entry& entry);
@@ -117,7 +119,7 @@ class Batch {
     // The message so far; the batch begins anew.
     [[nodiscard]] Bytes take();
 
-   private:
+private:
     Bytes bytes_;
     std::uint32_t count_ = 0;
 };

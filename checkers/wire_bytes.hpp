@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Writing and strict reading of wire.hpp's primitive values. A Reader that met anything unexpected stays failed; its
-// values are then zero and of no meaning.
+// Writing and strict reading of wire.hpp's primitive values. A Reader that met anything unexpected stays
+// failed; its values are then zero and of no meaning.
 #pragma once
 
 #include <concepts>
@@ -18,7 +18,7 @@
 namespace lvs::checkers::wire {
 
 class Writer {
-   public:
+public:
     explicit Writer(std::vector<std::uint8_t>& out) : out_(out) {}
 
     template <std::unsigned_integral T>
@@ -47,12 +47,12 @@ class Writer {
         number(value.length);
     }
 
-   private:
+private:
     std::vector<std::uint8_t>& out_;
 };
 
 class Reader {
-   public:
+public:
     explicit Reader(std::span<const std::uint8_t> bytes) : rest_(bytes) {}
 
     [[nodiscard]] bool ok() const { return ok_; }
@@ -109,7 +109,7 @@ class Reader {
         return {host, length};
     }
 
-   private:
+private:
     std::span<const std::uint8_t> take(std::size_t size) {
         if (size > rest_.size()) refuse();
         if (!ok_) return {};

@@ -55,7 +55,8 @@ struct ValueWriter {
     }
 };
 
-static_assert(std::variant_size_v<ParamValue> == 10, "teach read_value() and ValueWriter the new alternative");
+static_assert(std::variant_size_v<ParamValue> == 10,
+              "teach read_value() and ValueWriter the new alternative");
 
 StatusRange read_range(Reader& in) {
     const auto first = in.number<std::uint16_t>();
@@ -64,16 +65,26 @@ StatusRange read_range(Reader& in) {
 
 ParamValue read_value(Reader& in) {
     switch (in.choice<std::uint8_t>(9)) {
-        case 0: return in.text(kMaxText);
-        case 1: return in.boolean();
-        case 2: return in.signed_number();
-        case 3: return in.duration();
-        case 4: return in.address();
-        case 5: return in.endpoint();
-        case 6: return in.prefix();
-        case 7: return get_list<std::string>(in, [&in] { return in.text(kMaxText); });
-        case 8: return get_list<Prefix>(in, [&in] { return in.prefix(); });
-        case 9: return get_list<StatusRange>(in, [&in] { return read_range(in); });
+        case 0:
+            return in.text(kMaxText);
+        case 1:
+            return in.boolean();
+        case 2:
+            return in.signed_number();
+        case 3:
+            return in.duration();
+        case 4:
+            return in.address();
+        case 5:
+            return in.endpoint();
+        case 6:
+            return in.prefix();
+        case 7:
+            return get_list<std::string>(in, [&in] { return in.text(kMaxText); });
+        case 8:
+            return get_list<Prefix>(in, [&in] { return in.prefix(); });
+        case 9:
+            return get_list<StatusRange>(in, [&in] { return read_range(in); });
     }
     return {};
 }
@@ -190,12 +201,14 @@ CheckSpec without_name(CheckSpec spec) {
 
 bool same_check(const CheckSpec& a, const CheckSpec& b) {
     const auto key = [](const CheckSpec& s) {
-        return std::tie(s.kind, s.target, s.interval, s.timeout, s.fast_interval, s.jitter, s.rise, s.fall, s.source,
-                        s.interface, s.fwmark, s.params);
+        return std::tie(s.kind, s.target, s.interval, s.timeout, s.fast_interval, s.jitter, s.rise, s.fall,
+                        s.source, s.interface, s.fwmark, s.params);
     };
     return key(a) == key(b);
 }
 
-std::uint64_t identity(const CheckSpec& spec) { return hash_bytes(wire::encode_spec(without_name(spec))); }
+std::uint64_t identity(const CheckSpec& spec) {
+    return hash_bytes(wire::encode_spec(without_name(spec)));
+}
 
 }  // namespace lvs::checkers

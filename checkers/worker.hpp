@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The worker's end of the link with the daemon: takes checks from it, reports changes at once, the last results and a
-// heartbeat every second. It never blocks: when the daemon does not read, changes are kept, the last one per check;
-// results wait for their turn. The end of the link is the end of the worker.
+// The worker's end of the link with the daemon: takes checks from it, reports changes at once, the last
+// results and a heartbeat every second. It never blocks: when the daemon does not read, changes are kept, the
+// last one per check; results wait for their turn. The end of the link is the end of the worker.
 #pragma once
 
 #include <map>
@@ -12,14 +12,14 @@
 namespace lvs::checkers {
 
 class Worker {
-   public:
+public:
     explicit Worker(Fd link);
     // Opens what needs opening, before the sandbox closes.
     [[nodiscard]] Result<void> open(std::uint32_t max_files);
     // Until the daemon is gone, which is no error.
     [[nodiscard]] Result<void> run();
 
-   private:
+private:
     void on_link(std::uint32_t events);
     void receive();
     void obey(const wire::ToWorker& message);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// lvsd-checker: the worker process that runs health checks. Started by lvsd, with its link as file descriptor 3; of no
-// use by itself.
+// lvsd-checker: the worker process that runs health checks. Started by lvsd, with its link as file descriptor
+// 3; of no use by itself.
 //
 //   lvsd-checker --parent PID [--user UID --group GID]
 #include <fcntl.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// check-bench: what checks cost. One real worker runs COUNT checks against a local server process (every address of
-// 127.0.0.0/8 is a server); after a warm-up it prints, as JSON, the worker's CPU time, runs, lag and memory.
+// check-bench: what checks cost. One real worker runs COUNT checks against a local server process (every
+// address of 127.0.0.0/8 is a server); after a warm-up it prints, as JSON, the worker's CPU time, runs, lag
+// and memory.
 //
 //   check-bench KIND COUNT INTERVAL_MS SECONDS [KEY=VALUE...]        KIND: tcp, http
 #include <netinet/in.h>
@@ -44,7 +45,8 @@ Fd listen_everywhere(std::uint16_t& port) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     socklen_t size = sizeof address;
-    LVS_ASSERT(bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) == 0 && listen(fd.get(), 4096) == 0);
+    LVS_ASSERT(bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+               listen(fd.get(), 4096) == 0);
     LVS_ASSERT(getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
     port = ntohs(address.sin_port);
     return fd;
@@ -65,7 +67,8 @@ void accept_all(int epoll, int listener, bool answer) {
 
 void answer_one(int fd) {
     static constexpr std::string_view kAnswer =
-        "HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
+        "HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: "
+        "close\r\n\r\nok\n";
     std::array<char, 2048> buffer;
     if (recv(fd, buffer.data(), buffer.size(), 0) > 0) send(fd, kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL);
     ::close(fd);
@@ -139,17 +142,20 @@ std::vector<CheckSpec> specs_of(const Request& request, std::uint16_t port) {
     return specs;
 }
 
-double milliseconds(Duration value) { return static_cast<double>(value.count()) / 1e6; }
+double milliseconds(Duration value) {
+    return static_cast<double>(value.count()) / 1e6;
+}
 
-void report(const Request& request, const Totals& totals, double cpu, double seconds, double mib, double empty_mib,
-            std::size_t up) {
+void report(const Request& request, const Totals& totals, double cpu, double seconds, double mib,
+            double empty_mib, std::size_t up) {
     std::printf(
         "{\"kind\": \"%s\", \"checks\": %u, \"up\": %zu, \"runs_per_s\": %.0f, \"cpu_percent\": %.1f, "
         "\"runs_per_cpu_s\": %.0f, \"lag_p50_ms\": %.2f, \"lag_p99_ms\": %.2f, \"lag_max_ms\": %.2f, "
         "\"unchecked\": %llu, \"rss_MiB\": %.1f, \"bytes_per_check\": %.0f}\n",
-        request.kind.c_str(), request.count, up, static_cast<double>(totals.started) / seconds, 100 * cpu / seconds,
-        static_cast<double>(totals.started) / cpu, milliseconds(totals.lag_p50), milliseconds(totals.lag_p99),
-        milliseconds(totals.lag_max), static_cast<unsigned long long>(totals.unchecked), mib,
+        request.kind.c_str(), request.count, up, static_cast<double>(totals.started) / seconds,
+        100 * cpu / seconds, static_cast<double>(totals.started) / cpu, milliseconds(totals.lag_p50),
+        milliseconds(totals.lag_p99), milliseconds(totals.lag_max),
+        static_cast<unsigned long long>(totals.unchecked), mib,
         (mib - empty_mib) * 1048576.0 / request.count);
 }
 
@@ -166,11 +172,15 @@ int measure(const Request& request, std::uint16_t port) {
     Totals totals;
     std::size_t up = 0;
     std::string trouble;
-    WorkerClient client(io, {.program = LVSD_CHECKER, .user = "nobody"},
-                        {.on_transition = [&up](const Transition& change) { up += change.state == State::up ? 1 : 0; },
-                         .on_status = {},
-                         .on_worker = [&trouble](bool ready, const std::string& why) { if (!ready) std::fprintf(stderr, "check-bench: %s\n", (trouble = why).c_str()); },
-                         .on_heartbeat = [&totals](const wire::Heartbeat& beat) { totals.add(beat); }});
+    WorkerClient client(
+        io, {.program = LVSD_CHECKER, .user = "nobody"},
+        {.on_transition = [&up](const Transition& change) { up += change.state == State::up ? 1 : 0; },
+         .on_status = {},
+         .on_worker =
+             [&trouble](bool ready, const std::string& why) {
+                 if (!ready) std::fprintf(stderr, "check-bench: %s\n", (trouble = why).c_str());
+             },
+         .on_heartbeat = [&totals](const wire::Heartbeat& beat) { totals.add(beat); }});
     client.start();
     run_until(io, 10s, [&totals] { return totals.beats > 0; });
     if (client.pids().empty()) return std::fprintf(stderr, "check-bench: %s\n", trouble.c_str()), 1;

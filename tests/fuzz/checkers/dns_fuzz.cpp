@@ -5,7 +5,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace lvs::checkers;
-    lvs::Params params{{"name", std::string("www.example.org")}, {"type", std::string("MX")},
+    lvs::Params params{{"name", std::string("www.example.org")},
+                       {"type", std::string("MX")},
                        {"answer", std::string("10 mail.example.org")}};
     for (const auto* const type : {"MX", "A", "TXT", "SRV", "SOA"}) {
         params["type"] = std::string(type);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What every probe must do with any bytes: end with a verdict, the same one however they are cut, for a printable
-// reason.
+// What every probe must do with any bytes: end with a verdict, the same one however they are cut, for a
+// printable reason.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,8 @@ namespace lvs::checkers {
 
 inline void check_reason(const Verdict& verdict) {
     LVS_ASSERT(!verdict.reason.empty() && verdict.reason.size() <= kMaxReason);
-    LVS_ASSERT(std::all_of(verdict.reason.begin(), verdict.reason.end(), [](char c) { return c >= ' ' && c <= '~'; }));
+    LVS_ASSERT(std::all_of(verdict.reason.begin(), verdict.reason.end(),
+                           [](char c) { return c >= ' ' && c <= '~'; }));
 }
 
 // The outcome of the probe over these bytes, in pieces of `piece`, followed by the end of the connection.

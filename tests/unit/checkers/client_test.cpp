@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 constexpr Duration kPatience = 30s;
 
 class ClientTest : public testing::Test {
-   protected:
+protected:
     void make(WorkerClient::Options options = {}) {
         if (options.program.empty() || options.program.starts_with("/usr")) options.program = LVSD_CHECKER;
         client_ = std::make_unique<WorkerClient>(
@@ -66,7 +66,12 @@ class ClientTest : public testing::Test {
     }
 
     static CheckSpec tcp(std::uint32_t id, const Endpoint& target) {
-        return {.id = CheckId{id}, .kind = "tcp", .target = target, .interval = 50ms, .timeout = 5s, .rise = 2,
+        return {.id = CheckId{id},
+                .kind = "tcp",
+                .target = target,
+                .interval = 50ms,
+                .timeout = 5s,
+                .rise = 2,
                 .fall = 2};
     }
 
@@ -86,7 +91,8 @@ TEST_F(ClientTest, ReportsHealthReasonLatencyAndStatus) {
     auto check = tcp(5, server.endpoint());
     check.kind = "http";
     client_->configure({check});
-    ASSERT_TRUE(eventually([this] { return !changes_.empty() && statuses_.contains(CheckId{5}) && heartbeat_; }));
+    ASSERT_TRUE(
+        eventually([this] { return !changes_.empty() && statuses_.contains(CheckId{5}) && heartbeat_; }));
     EXPECT_EQ(changes_[0].id, CheckId{5});
     EXPECT_EQ(changes_[0].state, State::down);
     EXPECT_EQ(changes_[0].reason, "expected 200-299, got 503");
@@ -121,7 +127,8 @@ TEST_F(ClientTest, WhenTheWorkerIsKilledHealthStandsAndChecksResume) {
         const auto accepted = server->accepted();
         const auto old = client_->pids().at(0);
         ASSERT_EQ(kill(old, SIGKILL), 0);
-        ASSERT_TRUE(eventually([this, kill_number] { return lost_ == kill_number && ready_ == kill_number + 1; }));
+        ASSERT_TRUE(
+            eventually([this, kill_number] { return lost_ == kill_number && ready_ == kill_number + 1; }));
         EXPECT_NE(client_->pids().at(0), old);
         EXPECT_EQ(state(1), State::up);
         EXPECT_EQ(state(2), State::down);
@@ -173,7 +180,8 @@ TEST_F(ClientTest, TlsWorksInsideTheSandbox) {
     auto careful = tcp(2, server.endpoint());
     careful.kind = "tls";
     client_->configure({careless, careful});
-    ASSERT_TRUE(eventually([this] { return statuses_.contains(CheckId{1}) && statuses_.contains(CheckId{2}); }));
+    ASSERT_TRUE(
+        eventually([this] { return statuses_.contains(CheckId{1}) && statuses_.contains(CheckId{2}); }));
     EXPECT_EQ(statuses_[CheckId{1}].reason, "got 200");
     EXPECT_EQ(statuses_[CheckId{1}].certificate_days, 30);
     EXPECT_EQ(statuses_[CheckId{2}].reason, "certificate not trusted: self-signed certificate");

@@ -18,12 +18,17 @@ using namespace std::chrono_literals;
 constexpr Duration kPatience = 20s;  // the machine may be busy; what is waited for comes much sooner
 
 class DriverTest : public testing::Test {
-   protected:
+protected:
     void SetUp() override { ASSERT_TRUE(driver_.open()); }
 
     CheckSpec spec(const Endpoint& target, std::string_view kind = "http") {
-        return {.id = CheckId{next_id_++}, .kind = std::string(kind), .target = target, .interval = 100ms,
-                .timeout = 5s, .rise = 1, .fall = 1};
+        return {.id = CheckId{next_id_++},
+                .kind = std::string(kind),
+                .target = target,
+                .interval = 100ms,
+                .timeout = 5s,
+                .rise = 1,
+                .fall = 1};
     }
     void put(const CheckSpec& check) { ASSERT_TRUE(driver_.put(check, monotonic_time())); }
 
@@ -100,7 +105,8 @@ TEST_F(DriverTest, BindsToTheSourceAddress) {
 // ---- hostile servers ----
 
 TEST_F(DriverTest, ADrippingServerCannotProlongTheDeadline) {
-    const Server server(drips("HTTP/1.1 200 OK\r\nX: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy", 5ms));
+    const Server server(
+        drips("HTTP/1.1 200 OK\r\nX: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy", 5ms));
     auto check = spec(server.endpoint());
     check.timeout = 300ms;
     const auto status = result_of(check);
@@ -128,7 +134,8 @@ TEST_F(DriverTest, AResetIsNamed) {
     EXPECT_EQ(result_of(spec(server.endpoint())).reason, "connection reset before any answer");
     const Server later(resets(true, "HTTP/1.1 200 OK\r\n"));
     const auto reason = result_of(spec(later.endpoint())).reason;  // the reset may overtake the bytes
-    EXPECT_TRUE(reason == "connection reset after 17 bytes" || reason == "connection reset before any answer") << reason;
+    EXPECT_TRUE(reason == "connection reset after 17 bytes" || reason == "connection reset before any answer")
+        << reason;
 }
 
 TEST_F(DriverTest, AHalfClosedConnectionEndsTheCheck) {
@@ -237,7 +244,8 @@ TEST_F(DriverTest, ManyChecksShareTheLoop) {
     EXPECT_EQ(driver_.take_counters().started, 0U);
 }
 
-// Without file descriptors nothing is known of the server: its health stands, the reason is clear, and it passes.
+// Without file descriptors nothing is known of the server: its health stands, the reason is clear, and it
+// passes.
 TEST_F(DriverTest, SurvivesALackOfFileDescriptors) {
     const Listener listener;
     auto check = spec(listener.endpoint(), "tcp");

@@ -56,7 +56,9 @@ TEST(Health, IsSettlingWhileResultsContradictTheState) {
     EXPECT_FALSE(health.is_settling());
 }
 
-constexpr Time at(Duration since_zero) { return Time(since_zero); }
+constexpr Time at(Duration since_zero) {
+    return Time(since_zero);
+}
 
 TEST(Schedule, StartsOnAGridThatFollowsFromTheSeedAlone) {
     const Schedule one(2s, 0s, 42);
@@ -98,8 +100,8 @@ TEST(Schedule, TheFollowingStartLeavesHalfAnIntervalAtLeast) {
     const Schedule schedule(2s, 0s, 3);
     const auto grid = schedule.next_after(at(100s));
     EXPECT_EQ(schedule.following(grid), grid + 2s);
-    EXPECT_EQ(schedule.following(grid - 100ms), grid + 2s);   // started by hand just before
-    EXPECT_EQ(schedule.following(grid + 300ms), grid + 2s);   // started late: back on the grid
+    EXPECT_EQ(schedule.following(grid - 100ms), grid + 2s);  // started by hand just before
+    EXPECT_EQ(schedule.following(grid + 300ms), grid + 2s);  // started late: back on the grid
     EXPECT_EQ(schedule.following(grid - 1500ms), grid);
 }
 

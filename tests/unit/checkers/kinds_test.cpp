@@ -29,17 +29,21 @@ TEST(Udp, WithoutAnExpectationSilenceIsFineAndRefusalIsNot) {
     EXPECT_EQ(run.deadline().result(), "ok: not refused in 500 ms");
     EXPECT_EQ(ProbeRun("udp", {}).connect().error(ECONNREFUSED).result(),
               "failed: port closed (ICMP port unreachable)");
-    EXPECT_EQ(ProbeRun("udp", {}).connect().error(EMFILE).result(), "unchecked: not checked: no file descriptor left");
+    EXPECT_EQ(ProbeRun("udp", {}).connect().error(EMFILE).result(),
+              "unchecked: not checked: no file descriptor left");
     EXPECT_EQ(ProbeRun("udp", {}).connect().error(EHOSTUNREACH).result(),
               "failed: no route to the server (host unreachable)");
 }
 
 TEST(Udp, WaitsForTheExpectedAnswer) {
     const Params params{{"expect", std::string("pong")}};
-    EXPECT_EQ(ProbeRun("udp", params).connect().say("bang").say("a pong").result(), "ok: got the expected answer");
-    EXPECT_EQ(ProbeRun("udp", params).connect().say("bang").deadline().result(), "failed: expected 'pong', got 'bang'");
+    EXPECT_EQ(ProbeRun("udp", params).connect().say("bang").say("a pong").result(),
+              "ok: got the expected answer");
+    EXPECT_EQ(ProbeRun("udp", params).connect().say("bang").deadline().result(),
+              "failed: expected 'pong', got 'bang'");
     EXPECT_EQ(ProbeRun("udp", params).connect().deadline().result(), "failed: no answer in 500 ms");
-    EXPECT_EQ(ProbeRun("udp", {{"reply", true}}).connect().deadline().result(), "failed: no answer in 500 ms");
+    EXPECT_EQ(ProbeRun("udp", {{"reply", true}}).connect().deadline().result(),
+              "failed: no answer in 500 ms");
     EXPECT_EQ(ProbeRun("udp", {{"reply", true}}).connect().say("x").result(), "ok: answered");
 }
 
@@ -54,8 +58,9 @@ std::string bytes(std::initializer_list<unsigned> values) {
 }
 const std::string kQuestion = "\3www\7example\3org" + bytes({0, 0, 1, 0, 1});
 
-std::string dns_answer(unsigned rcode, unsigned count, const std::string& records, const std::string& id = kId,
-                       const std::string& question = kQuestion, unsigned flags = 0x81) {
+std::string dns_answer(unsigned rcode, unsigned count, const std::string& records,
+                       const std::string& id = kId, const std::string& question = kQuestion,
+                       unsigned flags = 0x81) {
     return id + bytes({flags, 0x80U | rcode, 0, 1, 0, count, 0, 0, 0, 0}) + question + records;
 }
 std::string a_record(unsigned last, unsigned type = 1) {
@@ -77,8 +82,10 @@ TEST(Dns, AsksTheQuestion) {
 
 TEST(Dns, LooksForTheRecord) {
     EXPECT_EQ(dns_judge(kWww, dns_answer(0, 2, a_record(9) + a_record(80))), "ok: got '192.0.2.80'");
-    EXPECT_EQ(dns_judge(kWww, dns_answer(0, 1, a_record(9))), "failed: expected '192.0.2.80', got '192.0.2.9'");
-    EXPECT_EQ(dns_judge(kWww, dns_answer(0, 1, a_record(80, 99))), "failed: expected '192.0.2.80', got no such record");
+    EXPECT_EQ(dns_judge(kWww, dns_answer(0, 1, a_record(9))),
+              "failed: expected '192.0.2.80', got '192.0.2.9'");
+    EXPECT_EQ(dns_judge(kWww, dns_answer(0, 1, a_record(80, 99))),
+              "failed: expected '192.0.2.80', got no such record");
     EXPECT_EQ(dns_judge(kWww, dns_answer(3, 0, "")), "failed: expected NOERROR, got NXDOMAIN");
     EXPECT_EQ(dns_judge({{"name", std::string("www.example.org")}}, dns_answer(0, 0, "")), "ok: got NOERROR");
     EXPECT_EQ(dns_judge({{"name", std::string("www.example.org")}, {"rcode", std::string("NXDOMAIN")}},
@@ -90,9 +97,11 @@ TEST(Dns, PassesOverAnswersToOtherQuestions) {
     ProbeRun run("dns", kWww);
     run.connect();
     EXPECT_EQ(run.say(dns_answer(0, 1, a_record(80), "\x12\x35")).result(), "undecided");  // wrong id
-    EXPECT_EQ(run.say(dns_answer(0, 1, a_record(80), kId, kQuestion, 0x01)).result(), "undecided");  // a query
-    EXPECT_EQ(run.say(dns_answer(0, 1, a_record(80), kId, "\3ftp\7example\3org" + bytes({0, 0, 1, 0, 1}))).result(),
-              "undecided");
+    EXPECT_EQ(run.say(dns_answer(0, 1, a_record(80), kId, kQuestion, 0x01)).result(),
+              "undecided");  // a query
+    EXPECT_EQ(
+        run.say(dns_answer(0, 1, a_record(80), kId, "\3ftp\7example\3org" + bytes({0, 0, 1, 0, 1}))).result(),
+        "undecided");
     EXPECT_EQ(run.deadline().result(), "failed: no answer to the question in 500 ms, 3 to others");
 }
 
@@ -113,7 +122,8 @@ TEST(Dns, ReadsTheRecordTypes) {
     };
     const auto question = [](unsigned type) { return "\3www\7example\3org" + bytes({0, 0, type, 0, 1}); };
     const auto expect = [&](const char* type_name, unsigned type, const std::string& data, const char* text) {
-        const Params params{{"name", std::string("www.example.org")}, {"type", std::string(type_name)},
+        const Params params{{"name", std::string("www.example.org")},
+                            {"type", std::string(type_name)},
                             {"answer", std::string(text)}};
         EXPECT_EQ(dns_judge(params, dns_answer(0, 1, record(type, data), kId, question(type))),
                   "ok: got '" + std::string(text) + "'");
@@ -126,7 +136,8 @@ TEST(Dns, ReadsTheRecordTypes) {
 }
 
 TEST(Dns, OverTcpALengthGoesBefore) {
-    const Params params{{"name", std::string("www.example.org")}, {"protocol", std::string("tcp")},
+    const Params params{{"name", std::string("www.example.org")},
+                        {"protocol", std::string("tcp")},
                         {"answer", std::string("192.0.2.80")}};
     ProbeRun run("dns", params);
     const auto sent = run.connect().sent();
@@ -152,14 +163,16 @@ TEST(Smtp, GreetsAndSaysEhlo) {
     ProbeRun run("smtp", {{"helo", std::string("director.example.org")}});
     EXPECT_EQ(run.connect().sent(), "");
     EXPECT_EQ(run.say("220-hello\r\n220 mail.example.org ESMTP\r\n").sent(), "EHLO director.example.org\r\n");
-    EXPECT_EQ(run.say("250-mail.example.org\r\n250-STARTTLS\r\n250 OK\r\n").result(), "ok: greeted and answered EHLO");
+    EXPECT_EQ(run.say("250-mail.example.org\r\n250-STARTTLS\r\n250 OK\r\n").result(),
+              "ok: greeted and answered EHLO");
     EXPECT_EQ(judge("smtp", {}, "220 x\r\n250 y\r\n"), "ok: greeted and answered EHLO");
 }
 
 TEST(Smtp, NamesTheWrongReply) {
     EXPECT_EQ(judge("smtp", {}, "554 go away\r\n"), "failed: expected 220 as greeting, got '554 go away'");
     EXPECT_EQ(judge("smtp", {}, "220 x\r\n502 what\r\n"), "failed: expected 250 to EHLO, got '502 what'");
-    EXPECT_EQ(judge("smtp", {}, "HTTP/1.1 400 Bad\r\n"), "failed: expected an SMTP reply, got 'HTTP/1.1 400 Bad'");
+    EXPECT_EQ(judge("smtp", {}, "HTTP/1.1 400 Bad\r\n"),
+              "failed: expected an SMTP reply, got 'HTTP/1.1 400 Bad'");
     EXPECT_EQ(judge("smtp", {}, std::string(2000, '2')), "failed: an SMTP reply without an end");
     std::string endless;
     while (endless.size() < 17000)

@@ -15,7 +15,7 @@ namespace lvs::checkers {
 inline const Endpoint kTarget = *parse_endpoint("192.0.2.10:80");
 
 class ProbeRun {
-   public:
+public:
     ProbeRun(std::string_view kind, const Params& params, const Endpoint& target = kTarget) {
         auto made = make_plan(kind, params);
         if (!made) {
@@ -61,13 +61,15 @@ class ProbeRun {
     [[nodiscard]] const std::string& sent() const { return sent_; }
     [[nodiscard]] Probe& probe() { return *probe_; }
 
-   private:
+private:
     ProbeRun& take(Step step) {
         sent_ += step.output;
         if (step.verdict) verdict_ = std::move(step.verdict);
         return *this;
     }
-    [[nodiscard]] Progress progress() const { return {connected_, received_, std::chrono::milliseconds(500)}; }
+    [[nodiscard]] Progress progress() const {
+        return {connected_, received_, std::chrono::milliseconds(500)};
+    }
 
     PlanPtr plan_;
     std::unique_ptr<Probe> probe_;

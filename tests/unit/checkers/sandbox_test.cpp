@@ -41,7 +41,8 @@ TEST(SandboxDeathTest, NoProcessIsMade) {
 
 TEST(SandboxDeathTest, NoOtherSocketThanInternetOnes) {
     for (const int family : {AF_UNIX, AF_NETLINK, AF_PACKET})
-        EXPECT_EXIT(try_in_sandbox([family] { static_cast<void>(::socket(family, SOCK_DGRAM, 0)); }), kKilled, "");
+        EXPECT_EXIT(try_in_sandbox([family] { static_cast<void>(::socket(family, SOCK_DGRAM, 0)); }), kKilled,
+                    "");
 }
 
 TEST(SandboxDeathTest, NoMemoryBecomesExecutable) {
@@ -60,7 +61,8 @@ TEST(SandboxDeathTest, AProbeHasWhatItNeeds) {
     const auto probe = [] {
         for (const int family : {AF_INET, AF_INET6})
             for (const int type : {SOCK_STREAM, SOCK_DGRAM})
-                if (const int fd = ::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); fd < 0 || ::close(fd) != 0)
+                if (const int fd = ::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+                    fd < 0 || ::close(fd) != 0)
                     _exit(3);
         free(malloc(10'000'000));
     };

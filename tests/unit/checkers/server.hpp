@@ -16,20 +16,20 @@ namespace lvs::checkers {
 
 // A listening socket on 127.0.0.1. Not accepting is up to the owner.
 class Listener {
-   public:
+public:
     explicit Listener(int backlog = 128, std::uint16_t port = 0);
     [[nodiscard]] Endpoint endpoint() const { return endpoint_; }
     [[nodiscard]] int fd() const { return fd_.get(); }
     void close() { fd_.reset(); }
 
-   private:
+private:
     Fd fd_;
     Endpoint endpoint_;
 };
 
 // Accepts connections one after the other and treats each as `behaviour` says; the socket is closed after it.
 class Server {
-   public:
+public:
     // stopping() becomes true when the server is being destroyed; a behaviour must then return soon.
     using Stopping = std::function<bool()>;
     using Behaviour = std::function<void(int fd, const Stopping& stopping)>;
@@ -41,7 +41,7 @@ class Server {
     [[nodiscard]] Endpoint endpoint() const { return listener_.endpoint(); }
     [[nodiscard]] int accepted() const { return accepted_; }
 
-   private:
+private:
     void serve();
     Listener listener_;
     Behaviour behaviour_;

@@ -23,7 +23,8 @@ TEST(Tcp, OurOwnFaultsAreNoVerdictOnTheServer) {
     EXPECT_EQ(ProbeRun("tcp", {}).error(EMFILE).result(), "unchecked: not checked: no file descriptor left");
     EXPECT_EQ(ProbeRun("tcp", {}).error(EADDRNOTAVAIL).result(),
               "unchecked: not checked: no local address or port to connect from");
-    EXPECT_EQ(ProbeRun("tcp", {}).error(ENOBUFS).result(), "unchecked: not checked: no memory left in the kernel");
+    EXPECT_EQ(ProbeRun("tcp", {}).error(ENOBUFS).result(),
+              "unchecked: not checked: no memory left in the kernel");
 }
 
 const Params kPing{{"send", std::string("PING\r\n")}, {"expect", std::string("+PONG")}};
@@ -45,7 +46,8 @@ TEST(Tcp, NamesTheWrongAnswer) {
     EXPECT_EQ(ProbeRun("tcp", kPing).connect().say("-ERR").deadline().result(),
               "failed: expected '+PONG', got '-ERR' in 500 ms");
     EXPECT_EQ(ProbeRun("tcp", kPing).connect().deadline().result(), "failed: no answer in 500 ms");
-    EXPECT_EQ(ProbeRun("tcp", kPing).connect().close().result(), "failed: connection closed before any answer");
+    EXPECT_EQ(ProbeRun("tcp", kPing).connect().close().result(),
+              "failed: connection closed before any answer");
     EXPECT_EQ(ProbeRun("tcp", kPing).connect().error(ECONNRESET).result(),
               "failed: connection reset before any answer");
 }
@@ -53,8 +55,9 @@ TEST(Tcp, NamesTheWrongAnswer) {
 TEST(Tcp, LooksAtTheFirst16KiBOnly) {
     const std::string noise(16384 - 5, 'x');
     EXPECT_EQ(ProbeRun("tcp", kPing).connect().say(noise).say("+PONG").result(), "ok: got the expected text");
-    EXPECT_EQ(ProbeRun("tcp", kPing).connect().say(noise + "x").say("+PONG").result(),
-              "failed: expected '+PONG', got 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'... in the first 16 KiB");
+    EXPECT_EQ(
+        ProbeRun("tcp", kPing).connect().say(noise + "x").say("+PONG").result(),
+        "failed: expected '+PONG', got 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'... in the first 16 KiB");
 }
 
 TEST(Tcp, WithSendAloneAnyAnswerWillDo) {

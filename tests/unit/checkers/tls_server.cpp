@@ -47,7 +47,8 @@ Pem make_certificate(int from_days, int to_days) {
     X509_gmtime_adj(X509_getm_notAfter(certificate), to_days * 86400L + 600);
     X509_set_pubkey(certificate, key);
     auto* name = X509_get_subject_name(certificate);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("test"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("test"), -1,
+                               -1, 0);
     X509_set_issuer_name(certificate, name);
     X509_EXTENSION* names =
         X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "DNS:www.example.org,IP:192.0.2.10");
@@ -67,7 +68,8 @@ TlsServer::TlsServer(const Pem& own, std::string answer, const std::string& clie
     : context_(SSL_CTX_new(TLS_server_method())), answer_(std::move(answer)) {
     X509* certificate = read_certificate(own.certificate);
     EVP_PKEY* key = read_key(own.key);
-    LVS_ASSERT(SSL_CTX_use_certificate(context_, certificate) == 1 && SSL_CTX_use_PrivateKey(context_, key) == 1);
+    LVS_ASSERT(SSL_CTX_use_certificate(context_, certificate) == 1 &&
+               SSL_CTX_use_PrivateKey(context_, key) == 1);
     X509_free(certificate);
     EVP_PKEY_free(key);
     if (!client_ca.empty()) {

@@ -14,11 +14,12 @@ struct Pem {
     std::string certificate;
     std::string key;
 };
-// Self-signed, for the name "www.example.org" and the address 192.0.2.10, valid from now + from_days to now + to_days.
+// Self-signed, for the name "www.example.org" and the address 192.0.2.10, valid from now + from_days to now +
+// to_days.
 [[nodiscard]] Pem make_certificate(int from_days, int to_days);
 
 class TlsServer {
-   public:
+public:
     // `answer` is sent when the first plain bytes have come. `client_ca`: a client certificate is demanded.
     TlsServer(const Pem& own, std::string answer, const std::string& client_ca = "");
     ~TlsServer();
@@ -30,7 +31,7 @@ class TlsServer {
     [[nodiscard]] std::string server_name() const;
     [[nodiscard]] std::string close();  // close_notify
 
-   private:
+private:
     [[nodiscard]] std::string pending();
     SSL_CTX* context_ = nullptr;
     SSL* session_ = nullptr;

@@ -39,7 +39,7 @@ std::string judge(const Pem& pem, const Params& params, std::string_view kind = 
 }
 
 class Tls : public testing::Test {
-   protected:
+protected:
     static const Pem& good() {
         static const Pem pem = make_certificate(-1, 30);
         return pem;
@@ -57,9 +57,11 @@ TEST_F(Tls, HttpsChecksCertificateAndAnswer) {
 }
 
 TEST_F(Tls, TheHandshakeAloneIsACheckToo) {
-    EXPECT_EQ(judge(good(), {{"ca", good().certificate}}, "tls"), "ok: TLSv1.3 handshake done");  // by its address
-    EXPECT_EQ(judge(good(), {{"ca", good().certificate}, {"server_name", std::string("www.example.org")}}, "tls"),
-              "ok: TLSv1.3 handshake done");
+    EXPECT_EQ(judge(good(), {{"ca", good().certificate}}, "tls"),
+              "ok: TLSv1.3 handshake done");  // by its address
+    EXPECT_EQ(
+        judge(good(), {{"ca", good().certificate}, {"server_name", std::string("www.example.org")}}, "tls"),
+        "ok: TLSv1.3 handshake done");
 }
 
 TEST_F(Tls, VerifiesByDefault) {
@@ -85,7 +87,8 @@ TEST_F(Tls, TellsTheDaysOfACertificate) {
     EXPECT_EQ(judge(expired, trusting(expired)), "failed: certificate expired 3 days ago");
     EXPECT_EQ(judge(expired, {{"verify", false}}), "ok: got 200");
     const auto future = make_certificate(2, 30);
-    EXPECT_EQ(judge(future, trusting(future)), "failed: certificate not trusted: certificate is not yet valid");
+    EXPECT_EQ(judge(future, trusting(future)),
+              "failed: certificate not trusted: certificate is not yet valid");
     EXPECT_EQ(judge(good(), trusting(good(), {{"min_days", std::int64_t{31}}})),
               "failed: certificate expires in 30 days, expected at least 31");
     EXPECT_EQ(judge(good(), trusting(good(), {{"min_days", std::int64_t{30}}})), "ok: got 200");
@@ -104,7 +107,8 @@ TEST_F(Tls, ShowsAClientCertificate) {
         ProbeRun run("https", params);
         TlsServer server(good(), kOk, client.certificate);
         talk(run, server);
-        EXPECT_TRUE(run.result().starts_with(shown ? "ok: got 200" : "failed: TLS handshake failed: ")) << run.result();
+        EXPECT_TRUE(run.result().starts_with(shown ? "ok: got 200" : "failed: TLS handshake failed: "))
+            << run.result();
     }
 }
 
@@ -112,12 +116,16 @@ TEST_F(Tls, RefusesGarbage) {
     EXPECT_EQ(ProbeRun("https", {}).connect().say("HTTP/1.1 400 Bad Request\r\n\r\n").result(),
               "failed: TLS handshake failed: wrong version number");
     ProbeRun run("tls", {});
-    EXPECT_TRUE(run.connect().say(std::string_view("\x16\x03\x03\x00\x05zzzzz", 10)).result().starts_with("failed: TLS handshake failed: "))
+    EXPECT_TRUE(run.connect()
+                    .say(std::string_view("\x16\x03\x03\x00\x05zzzzz", 10))
+                    .result()
+                    .starts_with("failed: TLS handshake failed: "))
         << run.result();
 }
 
 TEST_F(Tls, SaysWhereItWasCutShort) {
-    EXPECT_EQ(ProbeRun("https", {}).connect().close().result(), "failed: connection closed during the TLS handshake");
+    EXPECT_EQ(ProbeRun("https", {}).connect().close().result(),
+              "failed: connection closed during the TLS handshake");
     EXPECT_EQ(ProbeRun("https", {}).connect().deadline().result(), "failed: no TLS handshake in 500 ms");
     EXPECT_EQ(ProbeRun("https", {}).connect().error(ECONNRESET).result(),
               "failed: connection reset during the TLS handshake");

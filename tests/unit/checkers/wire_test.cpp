@@ -61,8 +61,14 @@ Status some_status() {
 std::vector<wire::FromWorker> from_worker_messages() {
     return {wire::Hello{.max_files = 1024}, wire::Changes{{some_transition(), some_transition()}},
             wire::Statuses{{some_status()}},
-            wire::Heartbeat{.at = Time(9s), .lag_p50 = 1us, .lag_p99 = 2us, .lag_max = 3us, .started = 4,
-                            .unchecked = 5, .configured = 6, .running = 7}};
+            wire::Heartbeat{.at = Time(9s),
+                            .lag_p50 = 1us,
+                            .lag_p99 = 2us,
+                            .lag_max = 3us,
+                            .started = 4,
+                            .unchecked = 5,
+                            .configured = 6,
+                            .running = 7}};
 }
 
 std::vector<wire::ToWorker> to_worker_messages() {
@@ -116,7 +122,8 @@ TEST(Wire, RefusesWhatAWorkerMayNotSay) {
     const auto refused = [](auto change) {
         auto transition = some_transition();
         change(transition);
-        return !wire::decode_from_worker(wire::encode(wire::FromWorker{wire::Changes{{transition}}})).has_value();
+        return !wire::decode_from_worker(wire::encode(wire::FromWorker{wire::Changes{{transition}}}))
+                    .has_value();
     };
     EXPECT_FALSE(refused([](Transition&) {}));
     EXPECT_TRUE(refused([](Transition& t) { t.reason = "two\nlines"; }));

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Installed, and run by systemd: start, status, D-Bus, reload, watchdog, stop."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from labkit.paths import BUILD
+from labkit.waiting import wait_for
+
+LAB = {"systemd": True, "kernels": ["6.1"], "timeout": 900}
+
+CONFIG = Path("/etc/lvsd/lvsd.toml")
+VIP = "10.88.0.100"
+GOOD = f"""
+[virtual_router.web]
+interface = "dummy88"
+vrid = 88
+advert_interval = "100ms"
+addresses = ["{VIP}/24"]
+
+[virtual_service.web]
+address = "{VIP}:80"
+servers = ["10.88.0.1:8088"]
+check = {{ kind = "tcp", interval = "300ms", timeout = "200ms", rise = 1, fall = 1 }}
+"""
+
+
+def run(*command, check=True):
+    done = subprocess.run([str(word) for word in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=60, check=False)
+    assert not check or done.returncode == 0, f"{command}: {done.stdout}"
+    return done
+
+
+def show(name):
+    return run("systemctl", "show", "--value", "-p", name, "lvsd").stdout.strip()
+
+
+def describe():
+    reply = run("busctl", "--json=short", "call", "org.linuxvirtualserver.Lvsd1", "/org/linuxvirtualserver/Lvsd1",
+                "org.linuxvirtualserver.Lvsd1.Manager", "Describe", check=False)
+    return json.loads(json.loads(reply.stdout)["data"][0]) if reply.returncode == 0 else {}
+
+
+def role():
+    return [instance["state"] for router in describe().get("routers", []) for instance in router["instances"]]
+
+
+@pytest.fixture(scope="module")
+def installed():
+    run("cmake", "--install", BUILD / "release", "--prefix", "/usr")
+    run("systemd-sysusers")
+    run("systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/lvsd.conf")
+    run("systemctl", "daemon-reload")
+    run("busctl", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "ReloadConfig")
+    for command in ("modprobe dummy", "ip link add dummy88 type dummy", "ip link set dummy88 up multicast on arp on",
+                    "ip addr add 10.88.0.1/24 dev dummy88"):
+        run(*command.split())
+    CONFIG.parent.mkdir(exist_ok=True)
+    web = subprocess.Popen(["lab-load", "echo", "--listen", "10.88.0.1:8088", "--id", "here"])
+    yield
+    web.kill()
+
+
+@pytest.fixture
+def service(installed):
+    CONFIG.write_text(GOOD)
+    run("systemctl", "reset-failed", "lvsd", check=False)
+    started = run("systemctl", "start", "lvsd", check=False)
+    assert started.returncode == 0, run("journalctl", "-u", "lvsd", "--no-pager", "-n", "40").stdout
+    wait_for(lambda: role() == ["master"], 30, "lvsd is master and says so on the bus")
+    yield
+    run("systemctl", "stop", "lvsd")
+
+
+def test_it_runs_and_tells_how_it_is(service):
+    assert (show("ActiveState"), show("Type")) == ("active", "notify")
+
+    def told():
+        assert show("StatusText") == "Master of 1/1 virtual routers, 1/1 servers up in 1 services"
+        return True
+
+    wait_for(told, 20, "the status line tells the state")
+    assert VIP in run("ip", "-o", "addr", "show", "dummy88").stdout
+    assert f"{VIP}:80" in run("ipvsadm", "-Sn").stdout
+    assert "master" in run("lvsctl", "status").stdout
+    worker = describe()["daemon"]["worker"]["pid"]
+    assert run("ps", "-o", "user=", "-p", worker).stdout.strip() == "lvsd-check"
+    journal = run("journalctl", "-u", "lvsd", "--no-pager", "-o", "json", "LVSD_EVENT=vrrp-state").stdout
+    assert '"LVSD_REASON"' in journal
+
+
+def test_the_tree_of_objects_is_on_the_system_bus(service):
+    tree = run("busctl", "tree", "--list", "org.linuxvirtualserver.Lvsd1").stdout
+    root = "/org/linuxvirtualserver/Lvsd1"
+    assert {f"{root}/router/web/ipv4", f"{root}/service/web"} < set(tree.split())
+    assert re.search(rf"^{root}/service/web/server/\w+$", tree, re.MULTILINE)
+
+
+def test_a_reload_takes_what_is_valid_and_refuses_the_rest(service):
+    pid = show("MainPID")
+    CONFIG.write_text(GOOD.replace('"wlc"', '"rr"').replace("servers = [", 'scheduler = "rr"\nservers = ['))
+    run("systemctl", "reload", "lvsd")
+    wait_for(lambda: f"-A -t {VIP}:80 -s rr" in run("ipvsadm", "-Sn").stdout, 20, "the new scheduler is in force")
+    CONFIG.write_text("nonsense = 1\n")
+    refused = run("systemctl", "reload", "lvsd", check=False)
+    assert refused.returncode != 0
+    assert "lvsd.toml:1:1: " in run("journalctl", "-u", "lvsd", "--no-pager").stdout
+    assert (show("ActiveState"), show("MainPID"), role()) == ("active", pid, ["master"])
+    instance = describe()["routers"][0]["instances"][0]
+    assert instance["transitions"] == 1, "a reload moved the address"
+
+
+def test_a_stop_leaves_nothing(service):
+    run("systemctl", "stop", "lvsd")
+    assert (show("ActiveState"), show("Result")) == ("inactive", "success")
+    assert VIP not in run("ip", "-o", "addr", "show", "dummy88").stdout
+    assert VIP not in run("ipvsadm", "-Sn").stdout
+    run("systemctl", "start", "lvsd")
+
+
+@pytest.mark.limit(240)
+def test_a_hung_daemon_is_replaced_by_the_watchdog(service):
+    pid = show("MainPID")
+    run("kill", "-STOP", pid)
+    wait_for(lambda: show("MainPID") not in (pid, "0") and role() == ["master"], 120, "another lvsd is master")
+    assert int(show("NRestarts")) >= 1
