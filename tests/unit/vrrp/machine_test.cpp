@@ -264,7 +264,7 @@ TEST(Reload, AShorterIntervalIsNotMistakenForAStall) {
     config.interval = 20ms;
     Effects effects;
     bench.machine.configure(bench.now, config, effects);
-    EXPECT_EQ(count_adverts(bench.pass(20ms)), 2);
+    EXPECT_EQ(count_adverts(bench.pass(25ms)), 2);
     EXPECT_EQ(bench.state(), State::master);
 }
 
