@@ -16,8 +16,11 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <variant>
 #include <vector>
 
@@ -40,6 +43,7 @@ struct FwmarkKey {
 };
 using ServiceKey = std::variant<AddressKey, FwmarkKey>;
 [[nodiscard]] std::string to_string(const ServiceKey& key);  // "TCP 192.0.2.10:80", "FWM 7 IPv4"
+[[nodiscard]] std::optional<ServiceKey> parse_service_key(std::string_view text);  // reads what to_string() writes
 [[nodiscard]] Family family_of(const ServiceKey& key);
 
 // Service flags, the uapi bits.
@@ -107,6 +111,7 @@ struct Command {
     DestSettings dest_settings;        // for add_dest, set_dest
     friend bool operator==(const Command&, const Command&) = default;
 };
+[[nodiscard]] bool is_dest_verb(Verb verb);
 [[nodiscard]] std::string to_string(const Command& command);  // "add server 10.0.0.7:80 to TCP 192.0.2.10:80 ..."
 
 // Services we own: what we put into the kernel, or what a former run of ours left behind.
@@ -116,5 +121,14 @@ using Owned = std::set<ServiceKey>;
 // never emptied on the way; a service to be deleted goes last and takes its servers with it.
 // A service that is in `desired` is ours from then on, also when the kernel already had it.
 [[nodiscard]] std::vector<Command> diff(const Table& desired, const Table& actual, const Owned& owned);
+
+// ---- the kernel in memory ------------------------------------------------------------------------------------
+
+// What the kernel does with a command, with the kernel's error numbers: EEXIST on add, ESRCH without the service,
+// ENOENT without the server. Plans are proved against it.
+[[nodiscard]] std::errc execute(const Command& command, Table& table);
+
+// Equal but for connections and counters.
+[[nodiscard]] bool same_settings(const Table& a, const Table& b);
 
 }  // namespace lvs::ipvs

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Configuration keys as data. A table of KeySpec is the one source for the parser (types, ranges, defaults, "did you
-// mean"), the manual lvsd.toml(5) and the JSON schema. Parts that bring keys of their own (every checker kind)
-// publish such a table; lvs_config reads it without knowing the part.
+// Configuration keys as data. A table of KeySpec is the one source for the parser (types, ranges, defaults,
+// "did you mean"), the manual lvsd.toml(5) and the JSON schema. Parts that bring keys of their own (every
+// checker kind) publish such a table; lvs_config reads it without knowing the part.
 #pragma once
 
 #include <map>
@@ -17,29 +17,39 @@
 namespace lvs {
 
 enum class ValueType {
-    string,
+    string,  // min..max bytes, of `chars`
     boolean,
     integer,   // min..max
-    duration,  // string with unit; min..max in nanoseconds
+    duration,  // string with unit; min..max in nanoseconds, a multiple of `step`
     address,   // IpAddress
     endpoint,  // address with port
+    host,      // IpAddress, or Endpoint where a port is given
     prefix,    // address with optional /length
     choice,    // one of `choices`
-    strings,   // list of strings
-    prefixes,  // list of prefixes
+    strings,   // list of min..max strings; with `choices`: each one of them, none twice
+    prefixes,  // list of min..max prefixes
     ranges,    // status ranges: 200, "200-299", or a list of them
+    // Structure, known to lvs_config alone; not for checker kinds:
+    server,   // a host, or a table of section "server"
+    servers,  // list of them
+    check,    // a kind's name, or a table of section "check"
+    checks,   // list of them
 };
 
 struct KeySpec {
     std::string_view key;
     ValueType type = ValueType::string;
-    std::string_view fallback = {};  // the default, written as in the file ("2s", "true"); empty = none
+    // The default, written as in the file but without quotes and brackets ("2s", "true", "GET, HEAD"); empty
+    // = none.
+    std::string_view fallback = {};
     bool required = false;
     std::int64_t min = 0;
     std::int64_t max = 0;  // min == max == 0: no range
     std::span<const std::string_view> choices = {};
     std::string_view doc = {};      // one or two sentences for the manual
     std::string_view example = {};  // as written in the file
+    std::int64_t step = 0;          // duration: a multiple of this many nanoseconds; 0 = any
+    std::string_view chars = {};  // string: the characters it may hold, as between [] in a regular expression
 };
 
 struct StatusRange {
@@ -48,7 +58,7 @@ struct StatusRange {
     friend auto operator<=>(const StatusRange&, const StatusRange&) = default;
 };
 
-// A parsed value of one key. endpoint/address/prefix values keep their type.
+// A parsed value of one key. endpoint/address/prefix values keep their type, choice is a string.
 using ParamValue = std::variant<std::string, bool, std::int64_t, Duration, IpAddress, Endpoint, Prefix,
                                 std::vector<std::string>, std::vector<Prefix>, std::vector<StatusRange>>;
 
@@ -66,6 +76,7 @@ struct KindSpec {
     std::string_view kind;  // "http"
     std::string_view doc;
     std::span<const KeySpec> keys;
+    bool needs_port = true;  // false: a server without a port can be checked too (ping)
 };
 
 }  // namespace lvs

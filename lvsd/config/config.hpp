@@ -2,10 +2,11 @@
 //
 // lvs_config: from TOML text to a valid Config, or to every error in it.
 //
-//   text --parse--> tables --validate--> Config            (parse.cpp is the only file that sees toml++)
+//   text --parse.cpp--> Value tree --read, build--> Draft --validate--> Config --print--> text
+//         (toml++: here only)      (by the KeySpec tables)   (cross checks)
 //
-// load() and `lvsd --check` are the same call. All errors are reported at once, each with its place in the file.
-// Nothing here touches the system: whether an interface exists is not a matter of configuration.
+// load() and `lvsd --check` are the same call. All errors are reported at once, each with its place in the
+// file. Nothing here touches the system: whether an interface exists is not a matter of configuration.
 #pragma once
 
 #include <span>
@@ -19,6 +20,8 @@
 
 namespace lvs::config {
 
+inline constexpr std::size_t kMaxFileSize = 16U << 20U;
+
 struct Diagnostic {
     std::string file;
     std::uint32_t line = 0;  // from 1; 0 = the file as a whole
@@ -29,7 +32,7 @@ struct Diagnostic {
 [[nodiscard]] std::string to_string(const Diagnostic& diagnostic);  // "file:line:column: message"
 
 struct Loaded {
-    std::optional<Config> config;          // absent exactly when there are diagnostics
+    std::optional<Config> config;         // absent exactly when there are diagnostics
     std::vector<Diagnostic> diagnostics;  // by line, then column
 };
 
@@ -41,6 +44,23 @@ struct Loaded {
 
 // The effective configuration as TOML, every default written out. parse(print_effective(c)) == c.
 [[nodiscard]] std::string print_effective(const Config& config, std::span<const KindSpec> kinds);
+
+// What a reload has to do, by name; each list in the order of the file. Moved but equal objects are no
+// change.
+struct NameChanges {
+    std::vector<std::string> added, removed, changed;
+    [[nodiscard]] bool empty() const { return added.empty() && removed.empty() && changed.empty(); }
+    friend bool operator==(const NameChanges&, const NameChanges&) = default;
+};
+struct Changes {
+    bool global = false;
+    NameChanges routers;
+    NameChanges services;
+    [[nodiscard]] bool empty() const { return !global && routers.empty() && services.empty(); }
+    friend bool operator==(const Changes&, const Changes&) = default;
+};
+[[nodiscard]] Changes diff(const Config& before, const Config& after);
+[[nodiscard]] std::string to_string(const Changes& changes);  // one line for the log: "services: +a -b ~c"
 
 // The tables behind the parser; the manual and the schema are made from them.
 struct Section {

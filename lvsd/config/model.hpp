@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The configuration as the rest of lvsd sees it: immutable, plain, comparable, complete. Every default is filled in
-// and every name resolved before a Config exists, so a Config that exists is valid. Only config/parse.cpp knows
-// that it came from TOML. Owned by main; parts get a const reference or copy what concerns them.
+// The configuration as the rest of lvsd sees it: immutable, plain, comparable, complete. Every default is
+// filled in and every name resolved before a Config exists, so a Config that exists is valid. Only
+// config/parse.cpp knows that it came from TOML. Owned by main; parts get a const reference or copy what
+// concerns them.
 //
 // Order: routers and services in the order of the file; that order reaches status output and nothing else.
 #pragma once
@@ -19,9 +20,12 @@
 
 namespace lvs::config {
 
-// ---- VRRP ---------------------------------------------------------------------------------------------------
+using lvs::to_string;  // or the ones below would hide those of base
 
-// One virtual router object may hold IPv4 and IPv6 addresses; per RFC 9568 each family is an election of its own.
+// ---- VRRP -------------------------------------------------------------------------------------------------
+
+// One virtual router object may hold IPv4 and IPv6 addresses; per RFC 9568 each family is an election of its
+// own.
 struct VirtualRouter {
     std::string name;
     std::string interface;
@@ -29,13 +33,13 @@ struct VirtualRouter {
     Priority priority = Priority::of(100);
     Duration advert_interval = std::chrono::seconds(1);  // 10 ms .. 40.95 s, whole centiseconds
     bool preempt = true;
-    std::vector<Prefix> addresses;      // the virtual IPs, in file order
-    std::optional<IpAddress> source4;   // source of IPv4 adverts; default: the interface's first address
-    std::optional<IpAddress> source6;   // source of IPv6 adverts; default: the interface's link-local address
+    std::vector<Prefix> addresses;     // the virtual IPs, in file order
+    std::optional<IpAddress> source4;  // source of IPv4 adverts; default: the interface's first address
+    std::optional<IpAddress> source6;  // source of IPv6 adverts; default: the interface's link-local address
     friend bool operator==(const VirtualRouter&, const VirtualRouter&) = default;
 };
 
-// ---- checks -------------------------------------------------------------------------------------------------
+// ---- checks -----------------------------------------------------------------------------------------------
 
 struct Check {
     std::string kind;  // "tcp", "http"; one of the KindSpecs the checkers publish
@@ -49,7 +53,7 @@ struct Check {
     friend bool operator==(const Check&, const Check&) = default;
 };
 
-// ---- services -----------------------------------------------------------------------------------------------
+// ---- services ---------------------------------------------------------------------------------------------
 
 enum class Protocol : std::uint8_t { tcp = 6, udp = 17, sctp = 132 };
 enum class Forward : std::uint8_t { nat, dr, tun };
@@ -71,27 +75,28 @@ struct RealServer {
 
 struct VirtualService {
     std::string name;
-    std::variant<Endpoint, Fwmark> match = Endpoint{};  // the virtual address, or packets with a firewall mark
-    Protocol protocol = Protocol::tcp;                  // unused with a firewall mark
-    Family family = Family::ipv4;                       // of the address; with a firewall mark: of its servers
+    std::variant<Endpoint, Fwmark> match =
+        Endpoint{};                     // the virtual address, or packets with a firewall mark
+    Protocol protocol = Protocol::tcp;  // unused with a firewall mark
+    Family family = Family::ipv4;       // of the address; with a firewall mark: of its servers
     std::string scheduler = "wlc";
     std::vector<std::string> scheduler_flags;  // "flag-1", "sh-port", "sh-fallback", "mh-port", "mh-fallback"
     Forward forward = Forward::nat;            // default of its servers
     OnFailure on_failure = OnFailure::weight0;
-    std::optional<Duration> persistence;     // whole seconds
-    std::uint8_t persistence_prefix = 32;    // client addresses with this many equal bits share a server
-    bool one_packet = false;                 // UDP: schedule every packet on its own
+    std::optional<Duration> persistence;   // whole seconds
+    std::uint8_t persistence_prefix = 32;  // client addresses with this many equal bits share a server
+    bool one_packet = false;               // UDP: schedule every packet on its own
     std::vector<RealServer> servers;
     std::optional<RealServer> sorry_server;  // serves while no other server is up
     friend bool operator==(const VirtualService&, const VirtualService&) = default;
 };
 
-// ---- the whole ----------------------------------------------------------------------------------------------
+// ---- the whole --------------------------------------------------------------------------------------------
 
 struct Global {
     OnStop on_stop = OnStop::remove;  // what happens to our IPVS entries when the daemon stops
     Duration reconcile_interval = std::chrono::seconds(10);  // how often the kernel's table is compared
-    std::string checker_user = "lvsd-check";                  // the worker drops to this user; nobody if absent
+    std::string checker_user = "lvsd-check";  // the worker drops to this user; nobody if absent
     friend bool operator==(const Global&, const Global&) = default;
 };
 

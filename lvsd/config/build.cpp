@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Value tree -> Draft: the file as objects. What concerns one object alone is checked here, what concerns
+// several in validate.cpp. Every function goes on after an error, so that one run finds them all.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+
+#include "lvsd/config/value.hpp"
+
+namespace lvs::config {
+namespace {
+
+constexpr std::array<std::string_view, 3> kTopLevel{"global", "virtual_router", "virtual_service"};
+
+const KeySpec& spec_of(std::span<const KeySpec> keys, std::string_view name) {
+    return *std::ranges::find(keys, name, &KeySpec::key);
+}
+
+template <class E, std::size_t N>
+E enum_of(std::string_view text, const std::array<E, N>& values) {
+    const auto found = std::ranges::find_if(values, [text](E value) { return to_string(value) == text; });
+    LVS_ASSERT(found != values.end());  // the key table's choices and to_string() differ
+    return *found;
+}
+
+constexpr std::array kProtocols{Protocol::tcp, Protocol::udp, Protocol::sctp};
+constexpr std::array kForwards{Forward::nat, Forward::dr, Forward::tun};
+constexpr std::array kOnFailures{OnFailure::weight0, OnFailure::remove};
+constexpr std::array kOnStops{OnStop::remove, OnStop::keep};
+
+template <class E, std::size_t N>
+E choice(const Fields& fields, std::string_view key, E otherwise, const std::array<E, N>& values) {
+    const auto* text = fields.get<std::string>(key);
+    return text ? enum_of(*text, values) : otherwise;
+}
+
+template <class T>
+std::optional<T> maybe(const Fields& fields, std::string_view key) {
+    const auto* found = fields.get<T>(key);
+    return found ? std::optional<T>(*found) : std::nullopt;
+}
+
+// ---- checks -----------------------------------------------------------------------------------------------
+
+// Common keys and those of the kind, joined once per kind.
+class CheckBuilder {
+public:
+    CheckBuilder(std::span<const KindSpec> kinds, Report& report) : kinds_(kinds), report_(report) {
+        for (const auto& kind : kinds) {
+            names_.push_back(kind.kind);
+            auto& keys = keys_.emplace_back(check_keys().begin(), check_keys().end());
+            keys.insert(keys.end(), kind.keys.begin(), kind.keys.end());
+        }
+    }
+
+    // From `check` or `checks`; nullopt when neither is there.
+    std::optional<std::vector<CheckDraft>> read(const Fields& owner, std::string_view where) {
+        const auto* one = owner.table ? find(*owner.table, "check") : nullptr;
+        const auto* many = owner.table ? find(*owner.table, "checks") : nullptr;
+        if (one && many)
+            report_.add(std::max(one->place, many->place),
+                        "`check` and `checks` exclude each other, expected one of them");
+        if (many) return read_list(many->value, where);
+        if (!one) return std::nullopt;
+        std::vector<CheckDraft> out;
+        add(one->value, where, out);
+        return out;
+    }
+
+private:
+    std::vector<CheckDraft> read_list(const Value& value, std::string_view where) {
+        std::vector<CheckDraft> out;
+        const auto& spec = spec_of(service_keys(), "checks");
+        const auto* list = std::get_if<List>(&value.data);
+        if (!list || list->size() > static_cast<std::size_t>(spec.max)) {
+            report_.add(value.place,
+                        fmt::format("`checks` {}, expected {}",
+                                    list ? "has too many items" : "is " + show(value), expectation(spec)));
+            return out;
+        }
+        for (const auto& item : *list)
+            add(item, where, out);
+        return out;
+    }
+
+    void add(const Value& value, std::string_view where, std::vector<CheckDraft>& out) {
+        auto draft = build_one(value, where);
+        if (!draft) return;
+        const auto same = std::ranges::find(out, draft->check, &CheckDraft::check);
+        if (same != out.end()) report_.add(value.place, "the same check twice, expected different ones");
+        out.push_back(std::move(*draft));
+    }
+
+    std::optional<CheckDraft> build_one(const Value& value, std::string_view where) {
+        if (std::holds_alternative<std::string>(value.data))  // the short form: only the kind
+            return from_table({value.place, Table{{"kind", value.place, value}}}, where);
+        if (std::holds_alternative<Table>(value.data)) return from_table(value, where);
+        report_.add(value.place, fmt::format("a check is {}, expected {}", show(value),
+                                             expectation(spec_of(service_keys(), "check"))));
+        return std::nullopt;
+    }
+
+    std::optional<CheckDraft> from_table(const Value& value, std::string_view where) {
+        const auto name = fmt::format("check in {}", where);
+        const auto kind = find_kind(value);
+        if (!kind) {  // what its own keys may be is unknown
+            (void)read_fields(common_part(value), name, check_keys(), report_);
+            return std::nullopt;
+        }
+        const auto fields = read_fields(value, name, keys_.at(*kind), report_);
+        check_timeout(fields);
+        return CheckDraft{to_check(fields, kinds_[*kind]), value.place};
+    }
+
+    std::optional<std::size_t> find_kind(const Value& value) {
+        const auto* entry = find(std::get<Table>(value.data), "kind");
+        const auto* text = entry ? std::get_if<std::string>(&entry->value.data) : nullptr;
+        if (!text) return std::nullopt;  // read_fields() complains
+        const auto found = std::ranges::find(names_, *text);
+        if (found != names_.end()) return static_cast<std::size_t>(found - names_.begin());
+        report_.add(entry->value.place,
+                    fmt::format("there is no check of kind {}, expected one of {}{}", in_quotes(*text),
+                                listed(names_, '"'), suggest(*text, names_, '"')));
+        return std::nullopt;
+    }
+
+    static Value common_part(const Value& value) {
+        Table out;
+        for (const auto& entry : std::get<Table>(value.data)) {
+            const bool common =
+                std::ranges::find(check_keys(), entry.key, &KeySpec::key) != check_keys().end();
+            const bool reported =
+                entry.key == "kind" && std::holds_alternative<std::string>(entry.value.data);
+            if (reported)
+                out.push_back({entry.key, entry.place, {entry.value.place, std::string("known")}});
+            else if (common)
+                out.push_back(entry);
+        }
+        return {value.place, std::move(out)};
+    }
+
+    void check_timeout(const Fields& fields) {
+        const auto* interval = fields.get<Duration>("interval");
+        const auto* timeout = fields.get<Duration>("timeout");
+        if (!interval || !timeout || *timeout <= *interval) return;
+        const bool given = fields.given("timeout");
+        report_.add(fields.place_of(given ? "timeout" : "interval"),
+                    fmt::format("`timeout` is {}{}, expected at most the `interval` of {}",
+                                to_string(*timeout), given ? "" : " by default", to_string(*interval)));
+    }
+
+    static Check to_check(const Fields& fields, const KindSpec& kind) {
+        Check out;
+        out.kind = kind.kind;
+        out.interval = fields.get_or("interval", out.interval);
+        out.timeout = fields.get_or("timeout", out.timeout);
+        out.rise = static_cast<std::uint32_t>(fields.get_or("rise", std::int64_t{out.rise}));
+        out.fall = static_cast<std::uint32_t>(fields.get_or("fall", std::int64_t{out.fall}));
+        out.address = maybe<IpAddress>(fields, "address");
+        if (const auto* port = fields.get<std::int64_t>("port")) out.port = static_cast<std::uint16_t>(*port);
+        for (const auto& key : kind.keys)
+            if (const auto found = fields.values.find(key.key); found != fields.values.end())
+                out.params.insert(*found);
+        return out;
+    }
+
+    std::span<const KindSpec> kinds_;
+    Report& report_;
+    std::vector<std::string_view> names_;
+    std::vector<std::vector<KeySpec>> keys_;
+};
+
+// ---- services ---------------------------------------------------------------------------------------------
+
+class ServiceBuilder {
+public:
+    ServiceBuilder(std::span<const KindSpec> kinds, Report& report)
+        : checks_(kinds, report), report_(report) {}
+
+    ServiceDraft build(const std::string& name, const Value& value) {
+        where_ = fmt::format("[virtual_service.{}]", name);
+        ServiceDraft out;
+        out.service.name = name;
+        out.fields = read_fields(value, where_, service_keys(), report_);
+        read_match(out);
+        read_settings(out);
+        out.checks = checks_.read(out.fields, where_).value_or(std::vector<CheckDraft>{});
+        read_servers(out);
+        return out;
+    }
+
+private:
+    void read_match(ServiceDraft& out) {
+        const auto& fields = out.fields;
+        const bool address = fields.given("address");
+        const bool mark = fields.given("fwmark");
+        if (!address && !mark)
+            report_.add(fields.place, where_ + " has no `address`, expected it or `fwmark`");
+        if (address && mark)
+            report_.add(fields.place_of("fwmark"),
+                        "`address` and `fwmark` exclude each other, expected one of them");
+        if (address == mark) return;
+        const auto misplaced = address ? "family" : "protocol";
+        if (fields.given(misplaced))
+            report_.add(fields.place_of(misplaced), fmt::format("`{}` goes with `{}`, expected none here",
+                                                                misplaced, address ? "fwmark" : "address"));
+        if (const auto* endpoint = fields.get<Endpoint>("address")) {
+            out.service.match = *endpoint;
+            out.service.family = endpoint->address.family();
+            out.match_known = true;
+        }
+        if (const auto* number = fields.get<std::int64_t>("fwmark")) read_mark(out, *number);
+    }
+
+    static void read_mark(ServiceDraft& out, std::int64_t number) {
+        out.service.match = Fwmark::make(number).value();
+        const auto* family = out.fields.get<std::string>("family");
+        out.match_known = family || !out.fields.given("family");
+        out.service.family = family && *family == "ipv6" ? Family::ipv6 : Family::ipv4;
+    }
+
+    static void read_settings(ServiceDraft& out) {
+        const auto& fields = out.fields;
+        auto& service = out.service;
+        if (std::holds_alternative<Endpoint>(service.match))
+            service.protocol = choice(fields, "protocol", service.protocol, kProtocols);
+        service.scheduler = fields.get_or("scheduler", service.scheduler);
+        service.scheduler_flags = fields.get_or("scheduler_flags", service.scheduler_flags);
+        service.forward = choice(fields, "forward", service.forward, kForwards);
+        service.on_failure = choice(fields, "on_failure", service.on_failure, kOnFailures);
+        service.persistence = maybe<Duration>(fields, "persistence");
+        const std::int64_t whole = service.family == Family::ipv4 ? 32 : 128;
+        service.persistence_prefix = static_cast<std::uint8_t>(fields.get_or("persistence_prefix", whole));
+        service.one_packet = fields.get_or("one_packet", service.one_packet);
+    }
+
+    void read_servers(ServiceDraft& out) {
+        if (const auto* sorry = find(*out.fields.table, "sorry_server"))
+            out.sorry_server = read_server(sorry->value, out);
+        const auto* entry = find(*out.fields.table, "servers");
+        if (!entry) return;
+        const auto& spec = spec_of(service_keys(), "servers");
+        const auto* list = std::get_if<List>(&entry->value.data);
+        if (!list || list->size() > static_cast<std::size_t>(spec.max))
+            return report_.add(
+                entry->value.place,
+                fmt::format("`servers` {}, expected {}",
+                            list ? "has too many items" : "is " + show(entry->value), expectation(spec)));
+        for (const auto& item : *list)
+            if (auto server = read_server(item, out)) out.servers.push_back(std::move(*server));
+    }
+
+    std::optional<ServerDraft> read_server(const Value& value, const ServiceDraft& service) {
+        const auto name = fmt::format("server in {}", where_);
+        ServerDraft out;
+        if (std::holds_alternative<std::string>(value.data)) {  // the short form: only the address
+            out.fields = read_fields({value.place, Table{{"address", value.place, value}}}, name,
+                                     server_keys(), report_);
+            out.fields.table = nullptr;  // it was a temporary
+        } else if (std::holds_alternative<Table>(value.data)) {
+            out.fields = read_fields(value, name, server_keys(), report_);
+        } else {
+            report_.add(value.place, fmt::format("a server is {}, expected {}", show(value),
+                                                 expectation(spec_of(service_keys(), "sorry_server"))));
+            return std::nullopt;
+        }
+        fill_server(out, service);
+        out.checks = checks_.read(out.fields, name);
+        return out;
+    }
+
+    static void fill_server(ServerDraft& out, const ServiceDraft& service) {
+        const auto& fields = out.fields;
+        const auto* with_port = fields.get<Endpoint>("address");
+        const auto* without = fields.get<IpAddress>("address");
+        const auto* virtual_address = std::get_if<Endpoint>(&service.service.match);
+        if (with_port) out.server.address = *with_port;
+        if (without)
+            out.server.address = {*without, virtual_address ? virtual_address->port : std::uint16_t{0}};
+        out.address_known = (with_port || without) && service.match_known;
+        out.server.weight = Weight::make(fields.get_or("weight", std::int64_t{1})).value();
+        out.server.forward = choice(fields, "forward", service.service.forward, kForwards);
+        out.forward_known = fields.get<std::string>("forward") ||
+                            (!fields.given("forward") && service.fields.get<std::string>("forward"));
+    }
+
+    CheckBuilder checks_;
+    Report& report_;
+    std::string where_;
+};
+
+// ---- routers and the whole --------------------------------------------------------------------------------
+
+RouterDraft build_router(const std::string& name, const Value& value, Report& report) {
+    RouterDraft out;
+    auto& router = out.router;
+    out.fields = read_fields(value, fmt::format("[virtual_router.{}]", name), router_keys(), report);
+    const auto& fields = out.fields;
+    router.name = name;
+    router.interface = fields.get_or("interface", router.interface);
+    router.vrid = Vrid::make(fields.get_or("vrid", std::int64_t{1})).value();
+    router.priority = Priority::make(fields.get_or("priority", std::int64_t{100})).value();
+    router.advert_interval = fields.get_or("advert_interval", router.advert_interval);
+    router.preempt = fields.get_or("preempt", router.preempt);
+    router.addresses = fields.get_or("addresses", router.addresses);
+    router.source4 = maybe<IpAddress>(fields, "source4");
+    router.source6 = maybe<IpAddress>(fields, "source6");
+    if (!router.addresses.empty())
+        for (const auto& item : std::get<List>(find(*fields.table, "addresses")->value.data))
+            out.address_places.push_back(item.place);
+    return out;
+}
+
+Global build_global(const Value& value, Report& report) {
+    Global out;
+    const auto fields = read_fields(value, "[global]", global_keys(), report);
+    out.on_stop = choice(fields, "on_stop", out.on_stop, kOnStops);
+    out.reconcile_interval = fields.get_or("reconcile_interval", out.reconcile_interval);
+    out.checker_user = fields.get_or("checker_user", out.checker_user);
+    return out;
+}
+
+// Calls build_one(name, table) for every object of [section.NAME].
+template <class BuildOne>
+void each_named(const Entry& section, Report& report, BuildOne build_one) {
+    const auto* table = std::get_if<Table>(&section.value.data);
+    if (!table)
+        return report.add(section.value.place, fmt::format("`{}` is {}, expected tables [{}.NAME]",
+                                                           section.key, show(section.value), section.key));
+    for (const auto& entry : *table) {
+        const bool good_name =
+            !entry.key.empty() && entry.key.size() <= kMaxName && consists_of(entry.key, kNameChars);
+        if (!good_name)
+            report.add(entry.place, fmt::format("{} is no name, expected 1 to {} characters from [{}]",
+                                                in_quotes(entry.key), kMaxName, kNameChars));
+        if (std::holds_alternative<Table>(entry.value.data))
+            build_one(entry.key, entry.value);
+        else
+            report.add(entry.value.place, fmt::format("`{}` is {}, expected a table [{}.NAME]", entry.key,
+                                                      show(entry.value), section.key));
+    }
+}
+
+}  // namespace
+
+Draft build(const Value& root, std::span<const KindSpec> kinds, Report& report) {
+    Draft out;
+    ServiceBuilder services(kinds, report);
+    for (const auto& entry : std::get<Table>(root.data)) {
+        if (entry.key == "virtual_router") {
+            each_named(entry, report, [&](const std::string& name, const Value& value) {
+                out.routers.push_back(build_router(name, value, report));
+            });
+        } else if (entry.key == "virtual_service") {
+            each_named(entry, report, [&](const std::string& name, const Value& value) {
+                out.services.push_back(services.build(name, value));
+            });
+        } else if (entry.key != "global") {
+            report.add(entry.place,
+                       fmt::format("unknown section or key {}, expected one of {}{}", in_quotes(entry.key),
+                                   listed(kTopLevel, '`'), suggest(entry.key, kTopLevel, '`')));
+        } else if (std::holds_alternative<Table>(entry.value.data)) {
+            out.global = build_global(entry.value, report);
+        } else {
+            report.add(entry.value.place, fmt::format("`global` is {}, expected a table", show(entry.value)));
+        }
+    }
+    return out;
+}
+
+namespace {
+
+std::vector<Check> plain(std::vector<CheckDraft>&& drafts) {
+    std::vector<Check> out;
+    out.reserve(drafts.size());
+    for (auto& draft : drafts)
+        out.push_back(std::move(draft.check));
+    return out;
+}
+
+RealServer plain(ServerDraft&& draft, const std::vector<Check>& of_service) {
+    draft.server.checks = draft.checks ? plain(std::move(*draft.checks)) : of_service;
+    return std::move(draft.server);
+}
+
+VirtualService plain(ServiceDraft&& draft) {
+    const auto checks = plain(std::move(draft.checks));
+    auto& service = draft.service;
+    service.servers.reserve(draft.servers.size());
+    for (auto& server : draft.servers)
+        service.servers.push_back(plain(std::move(server), checks));
+    if (draft.sorry_server) service.sorry_server = plain(std::move(*draft.sorry_server), {});
+    return std::move(service);
+}
+
+}  // namespace
+
+Config finish(Draft&& draft) {
+    Config out;
+    out.global = std::move(draft.global);
+    for (auto& router : draft.routers)
+        out.routers.push_back(std::move(router.router));
+    out.services.reserve(draft.services.size());
+    for (auto& service : draft.services)
+        out.services.push_back(plain(std::move(service)));
+    return out;
+}
+
+}  // namespace lvs::config

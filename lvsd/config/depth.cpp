@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// toml++ bounds nested values but not dotted keys: `[a.a.a...]` of a megabyte makes a tree that deep, and
+// freeing it overflows the stack. This scan finds such a key first. It need be right only as far as the text
+// is valid TOML, because toml++ stops where it no longer is.
+#include "lvsd/config/value.hpp"
+
+namespace lvs::config {
+namespace {
+
+class Scanner {
+public:
+    explicit Scanner(std::string_view text) : text_(text) {}
+
+    std::optional<Place> run() {
+        while (at_ < text_.size()) {
+            const char c = text_[at_];
+            if (c == '#')
+                skip_comment();
+            else if (c == '"' || c == '\'')
+                skip_string(c);
+            else if (take(c))
+                return place_;
+        }
+        return std::nullopt;
+    }
+
+private:
+    // Counts the dots of one key; true when there are too many. Numbers and dates never have as many.
+    bool take(char c) {
+        const bool separator =
+            c == '=' || c == ',' || c == '[' || c == ']' || c == '{' || c == '}' || c == '\n';
+        if (separator) dots_ = 0;
+        if (c == '.' && ++dots_ >= kMaxKeyParts) return true;
+        step();
+        return false;
+    }
+
+    void skip_comment() {
+        while (at_ < text_.size() && text_[at_] != '\n')
+            step();
+    }
+
+    void skip_string(char quote) {
+        const std::string triple(3, quote);
+        const bool multi = text_.substr(at_, 3) == triple;
+        advance(multi ? 3 : 1);
+        while (at_ < text_.size()) {
+            const char c = text_[at_];
+            if (!multi && c == '\n') return;  // not valid TOML
+            if (c == quote && (!multi || text_.substr(at_, 3) == triple)) return close(quote, multi);
+            advance(c == '\\' && quote == '"' ? 2 : 1);
+        }
+    }
+
+    // Up to two quotes may stand before the closing three.
+    void close(char quote, bool multi) {
+        advance(multi ? 3 : 1);
+        for (int i = 0; multi && i < 2 && at_ < text_.size() && text_[at_] == quote; ++i)
+            step();
+    }
+
+    void advance(std::size_t count) {
+        for (std::size_t i = 0; i < count && at_ < text_.size(); ++i)
+            step();
+    }
+
+    void step() {
+        const auto c = static_cast<unsigned char>(text_[at_++]);
+        if (c == '\n')
+            place_ = {place_.line + 1, 1};
+        else if ((c & 0xc0U) != 0x80)  // columns are characters, not bytes
+            ++place_.column;
+    }
+
+    std::string_view text_;
+    std::size_t at_ = 0;
+    Place place_{1, 1};
+    std::size_t dots_ = 0;
+};
+
+}  // namespace
+
+std::optional<Place> find_too_deep_key(std::string_view text) {
+    return Scanner(text).run();
+}
+
+}  // namespace lvs::config

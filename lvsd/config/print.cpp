@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Config -> TOML with every value written out; parse() of it gives the same Config. Checks that all servers
+// of a service share are written once, with the service.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "lvsd/config/value.hpp"
+
+namespace lvs::config {
+namespace {
+
+// A TOML basic string.
+std::string text(std::string_view value) {
+    std::string out = "\"";
+    for (const char c : value) {
+        if (c == '"' || c == '\\')
+            out += fmt::format("\\{}", c);
+        else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+            out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+        else
+            out += c;
+    }
+    return out + '"';
+}
+
+template <class T>
+std::string text_of(const T& value) {
+    return text(to_string(value));
+}
+
+template <class T, class Print>
+std::string list(const std::vector<T>& items, Print print) {
+    std::string out = "[";
+    for (const auto& item : items)
+        out += fmt::format("{}{}", out.size() == 1 ? "" : ", ", print(item));
+    return out + ']';
+}
+
+// A name in a table header: bare where TOML allows it.
+std::string bare(const std::string& name) {
+    return consists_of(name, "A-Za-z0-9_-") ? name : text(name);
+}
+
+std::string status(const StatusRange& range) {
+    return range.first == range.last ? fmt::format("{}", range.first)
+                                     : fmt::format("\"{}-{}\"", range.first, range.last);
+}
+
+struct ParamPrinter {
+    std::string operator()(const std::string& value) const { return text(value); }
+    std::string operator()(bool value) const { return value ? "true" : "false"; }
+    std::string operator()(std::int64_t value) const { return fmt::format("{}", value); }
+    std::string operator()(const std::vector<std::string>& value) const { return list(value, text); }
+    std::string operator()(const std::vector<Prefix>& value) const { return list(value, text_of<Prefix>); }
+    std::string operator()(const std::vector<StatusRange>& value) const { return list(value, status); }
+    template <class T>
+    std::string operator()(const T& value) const {
+        return text_of(value);
+    }
+};
+
+class Printer {
+public:
+    explicit Printer(std::span<const KindSpec> kinds) : kinds_(kinds) {}
+
+    std::string print(const Config& config) {
+        line("[global]");
+        line("on_stop = {}", text_of(config.global.on_stop));
+        line("reconcile_interval = {}", text_of(config.global.reconcile_interval));
+        line("checker_user = {}", text(config.global.checker_user));
+        for (const auto& router : config.routers)
+            print(router);
+        for (const auto& service : config.services)
+            print(service);
+        return std::move(out_);
+    }
+
+private:
+    template <class... Args>
+    void line(fmt::format_string<Args...> format, Args&&... args) {
+        fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);
+        out_ += '\n';
+    }
+
+    void print(const VirtualRouter& router) {
+        line("\n[virtual_router.{}]", bare(router.name));
+        line("interface = {}", text(router.interface));
+        line("vrid = {}", router.vrid.value());
+        line("priority = {}", router.priority.value());
+        line("advert_interval = {}", text_of(router.advert_interval));
+        line("preempt = {}", router.preempt);
+        line("addresses = {}", list(router.addresses, text_of<Prefix>));
+        if (router.source4) line("source4 = {}", text_of(*router.source4));
+        if (router.source6) line("source6 = {}", text_of(*router.source6));
+    }
+
+    void print(const VirtualService& service) {
+        line("\n[virtual_service.{}]", bare(service.name));
+        if (const auto* mark = std::get_if<Fwmark>(&service.match)) {
+            line("fwmark = {}", mark->value());
+            line("family = {}", service.family == Family::ipv4 ? R"("ipv4")" : R"("ipv6")");
+        } else {
+            line("address = {}", text_of(std::get<Endpoint>(service.match)));
+            line("protocol = {}", text_of(service.protocol));
+        }
+        line("scheduler = {}", text(service.scheduler));
+        line("scheduler_flags = {}", list(service.scheduler_flags, text));
+        line("forward = {}", text_of(service.forward));
+        line("on_failure = {}", text_of(service.on_failure));
+        if (service.persistence) {
+            line("persistence = {}", text_of(*service.persistence));
+            line("persistence_prefix = {}", service.persistence_prefix);
+        }
+        line("one_packet = {}", service.one_packet);
+        print_servers(service);
+    }
+
+    void print_servers(const VirtualService& service) {
+        const auto& servers = service.servers;
+        const bool shared = std::ranges::all_of(servers, [&servers](const RealServer& server) {
+            return server.checks == servers.front().checks;
+        });
+        if (shared && !servers.empty())
+            line("checks = {}",
+                 list(servers.front().checks, [this](const Check& check) { return inline_table(check); }));
+        line("servers = [");
+        for (const auto& server : servers)
+            line("    {},", inline_table(server, !shared));
+        line("]");
+        if (service.sorry_server) line("sorry_server = {}", inline_table(*service.sorry_server, true));
+    }
+
+    std::string inline_table(const RealServer& server, bool with_checks) {
+        auto out = fmt::format("{{ address = {}, weight = {}, forward = {}", text_of(server.address),
+                               server.weight.value(), text_of(server.forward));
+        if (with_checks)
+            out += ", checks = " +
+                   list(server.checks, [this](const Check& check) { return inline_table(check); });
+        return out + " }";
+    }
+
+    std::string inline_table(const Check& check) {
+        auto out =
+            fmt::format("{{ kind = {}, interval = {}, timeout = {}, rise = {}, fall = {}", text(check.kind),
+                        text_of(check.interval), text_of(check.timeout), check.rise, check.fall);
+        if (check.address) out += ", address = " + text_of(*check.address);
+        if (check.port) out += fmt::format(", port = {}", *check.port);
+        const auto kind = std::ranges::find(kinds_, std::string_view(check.kind), &KindSpec::kind);
+        LVS_ASSERT(kind != kinds_.end());
+        for (const auto& key : kind->keys)  // in the order of the manual
+            if (const auto found = check.params.find(key.key); found != check.params.end())
+                out += fmt::format(", {} = {}", key.key, std::visit(ParamPrinter{}, found->second));
+        return out + " }";
+    }
+
+    std::span<const KindSpec> kinds_;
+    std::string out_;
+};
+
+}  // namespace
+
+std::string print_effective(const Config& config, std::span<const KindSpec> kinds) {
+    return Printer(kinds).print(config);
+}
+
+}  // namespace lvs::config

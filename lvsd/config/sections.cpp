@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Every key of lvsd.toml but those of the checker kinds. Parser, print_effective(), manual and JSON schema
+// all read these tables: a key is added here and in build.cpp and print.cpp, nowhere else.
+#include <array>
+
+#include "lvsd/config/value.hpp"
+
+namespace lvs::config {
+namespace {
+
+constexpr std::int64_t kMs = 1'000'000;
+constexpr std::int64_t kSecond = 1000 * kMs;
+constexpr std::int64_t kDay = 86'400 * kSecond;
+
+constexpr std::array<std::string_view, 2> kOnStop{"remove", "keep"};
+constexpr std::array<std::string_view, 2> kFamilies{"ipv4", "ipv6"};
+constexpr std::array<std::string_view, 3> kProtocols{"tcp", "udp", "sctp"};
+constexpr std::array<std::string_view, 3> kForwards{"nat", "dr", "tun"};
+constexpr std::array<std::string_view, 2> kOnFailure{"weight0", "remove"};
+constexpr std::array<std::string_view, 14> kSchedulers{"rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh",
+                                                       "sh", "sed", "nq", "fo",  "ovf",  "mh",    "twos"};
+constexpr std::array<std::string_view, 7> kSchedulerFlags{"flag-1",      "flag-2",  "flag-3",     "sh-port",
+                                                          "sh-fallback", "mh-port", "mh-fallback"};
+
+constexpr std::array kGlobal{
+    KeySpec{.key = "on_stop",
+            .type = ValueType::choice,
+            .fallback = "remove",
+            .choices = kOnStop,
+            .doc = "What happens to the IPVS entries lvsd made when it stops. With `keep` the kernel goes on "
+                   "balancing over the servers that were up last, and the next start takes the entries over.",
+            .example = R"("keep")"},
+    KeySpec{.key = "reconcile_interval",
+            .type = ValueType::duration,
+            .fallback = "10s",
+            .min = kSecond,
+            .max = 3600 * kSecond,
+            .doc = "How often the kernel's IPVS table is compared with the wanted one and repaired.",
+            .example = R"("30s")"},
+    KeySpec{.key = "checker_user",
+            .type = ValueType::string,
+            .fallback = "lvsd-check",
+            .min = 1,
+            .max = 32,
+            .doc = "The unprivileged user the health checks run as. If there is no such user, nobody.",
+            .example = R"("lvsd-check")",
+            .chars = "A-Za-z0-9._-"},
+};
+
+constexpr std::array kRouter{
+    KeySpec{.key = "interface",
+            .type = ValueType::string,
+            .required = true,
+            .min = 1,
+            .max = 15,
+            .doc =
+                "The network interface the adverts go out on and the addresses are added to. It may appear "
+                "after the daemon has started.",
+            .example = R"("eth0")",
+            .chars = "!-.0-9;-~"},
+    KeySpec{
+        .key = "vrid",
+        .type = ValueType::integer,
+        .required = true,
+        .min = 1,
+        .max = 255,
+        .doc = "The virtual router id: the same number on every director of this virtual router, and used by "
+               "no other virtual router on the same network.",
+        .example = "51"},
+    KeySpec{
+        .key = "priority",
+        .type = ValueType::integer,
+        .fallback = "100",
+        .min = 1,
+        .max = 255,
+        .doc =
+            "The director with the highest priority that is alive becomes master. 255 is meant for a router "
+            "that owns the addresses as its own.",
+        .example = "150"},
+    KeySpec{
+        .key = "advert_interval",
+        .type = ValueType::duration,
+        .fallback = "1s",
+        .min = 10 * kMs,
+        .max = 40'950 * kMs,
+        .doc =
+            "How often the master says that it is alive. A backup takes over after a little more than three "
+            "intervals without an advert.",
+        .example = R"("100ms")",
+        .step = 10 * kMs},
+    KeySpec{
+        .key = "preempt",
+        .type = ValueType::boolean,
+        .fallback = "true",
+        .doc = "Whether a director with a higher priority takes over from a living master with a lower one.",
+        .example = "false"},
+    KeySpec{.key = "addresses",
+            .type = ValueType::prefixes,
+            .required = true,
+            .min = 1,
+            .max = 255,
+            .doc =
+                "The virtual addresses the master holds, each with its prefix length. IPv4 and IPv6 may be "
+                "mixed; each family then elects its own master.",
+            .example = R"(["192.0.2.10/24", "2001:db8::10/64"])"},
+    KeySpec{.key = "source4",
+            .type = ValueType::address,
+            .doc = "Source address of IPv4 adverts. Default: the first IPv4 address of the interface.",
+            .example = R"("192.0.2.2")"},
+    KeySpec{.key = "source6",
+            .type = ValueType::address,
+            .doc = "Source address of IPv6 adverts. Default: the link-local address of the interface.",
+            .example = R"("fe80::2")"},
+};
+
+constexpr std::array kService{
+    KeySpec{
+        .key = "address",
+        .type = ValueType::endpoint,
+        .doc = "The virtual address and port clients connect to. Either this or `fwmark`. Port 0 means every "
+               "port and needs `persistence`.",
+        .example = R"("192.0.2.10:80")"},
+    KeySpec{.key = "fwmark",
+            .type = ValueType::integer,
+            .min = 1,
+            .max = 0xffffffff,
+            .doc = "Instead of `address`: the service is every packet that carries this firewall mark.",
+            .example = "7"},
+    KeySpec{.key = "family",
+            .type = ValueType::choice,
+            .choices = kFamilies,
+            .doc = "Only with `fwmark`: the address family of the marked packets. Default: \"ipv4\".",
+            .example = R"("ipv6")"},
+    KeySpec{.key = "protocol",
+            .type = ValueType::choice,
+            .choices = kProtocols,
+            .doc = "Only with `address`: the transport protocol. Default: \"tcp\".",
+            .example = R"("udp")"},
+    KeySpec{.key = "scheduler",
+            .type = ValueType::choice,
+            .fallback = "wlc",
+            .choices = kSchedulers,
+            .doc = "How a server is chosen for a new connection; the names are those of ipvsadm(8).",
+            .example = R"("mh")"},
+    KeySpec{
+        .key = "scheduler_flags",
+        .type = ValueType::strings,
+        .min = 0,
+        .max = 3,
+        .choices = kSchedulerFlags,
+        .doc =
+            "Flags of the scheduler. `sh-*` and `mh-*` are names for the flags 1 (fallback) and 2 (port) of "
+            "these two schedulers.",
+        .example = R"(["mh-port"])"},
+    KeySpec{
+        .key = "forward",
+        .type = ValueType::choice,
+        .fallback = "nat",
+        .choices = kForwards,
+        .doc = "How packets reach the servers: address translation, direct routing, or tunnelling. With `dr` "
+               "and `tun` the servers must use the port of the service.",
+        .example = R"("dr")"},
+    KeySpec{.key = "on_failure",
+            .type = ValueType::choice,
+            .fallback = "weight0",
+            .choices = kOnFailure,
+            .doc = "A server whose checks fail gets weight 0 (its connections go on) or is removed from the "
+                   "kernel's "
+                   "table.",
+            .example = R"("remove")"},
+    KeySpec{.key = "persistence",
+            .type = ValueType::duration,
+            .min = kSecond,
+            .max = 31 * kDay,
+            .doc = "A client comes back to the same server within this time. Default: off.",
+            .example = R"("5m")",
+            .step = kSecond},
+    KeySpec{.key = "persistence_prefix",
+            .type = ValueType::integer,
+            .min = 1,
+            .max = 128,
+            .doc =
+                "Only with `persistence`: clients whose addresses share this many leading bits count as one. "
+                "Default: the whole address, 32 or 128.",
+            .example = "24"},
+    KeySpec{.key = "one_packet",
+            .type = ValueType::boolean,
+            .fallback = "false",
+            .doc = "Only with UDP: a server is chosen for every packet anew.",
+            .example = "true"},
+    KeySpec{.key = "servers",
+            .type = ValueType::servers,
+            .min = 0,
+            .max = 16384,
+            .doc = "The real servers.",
+            .example = R"(["10.0.0.11:80", { address = "10.0.0.12:80", weight = 2 }])"},
+    KeySpec{.key = "sorry_server",
+            .type = ValueType::server,
+            .doc = "Serves while no other server is up. The checks of the service are not applied to it.",
+            .example = R"("10.0.0.99:80")"},
+    KeySpec{.key = "check",
+            .type = ValueType::check,
+            .doc = "The health check of every server that has none of its own.",
+            .example = R"({ kind = "http", path = "/healthz" })"},
+    KeySpec{.key = "checks",
+            .type = ValueType::checks,
+            .min = 0,
+            .max = 16,
+            .doc = "Instead of `check`: several, all of which must pass.",
+            .example = R"(["tcp", { kind = "http", port = 8080 }])"},
+};
+
+constexpr std::array kServer{
+    KeySpec{
+        .key = "address",
+        .type = ValueType::host,
+        .required = true,
+        .doc =
+            "The server's address. Without a port, the port of the service. Its family must be that of the "
+            "service, but for tunnels.",
+        .example = R"("10.0.0.12:80")"},
+    KeySpec{.key = "weight",
+            .type = ValueType::integer,
+            .fallback = "1",
+            .min = 0,
+            .max = 65535,
+            .doc = "The server's share. With 0 it gets no new connections.",
+            .example = "2"},
+    KeySpec{.key = "forward",
+            .type = ValueType::choice,
+            .choices = kForwards,
+            .doc = "How packets reach this server. Default: what the service says.",
+            .example = R"("dr")"},
+    KeySpec{.key = "check",
+            .type = ValueType::check,
+            .doc = "The health check of this server, in place of those of the service.",
+            .example = R"("tcp")"},
+    KeySpec{.key = "checks",
+            .type = ValueType::checks,
+            .min = 0,
+            .max = 16,
+            .doc = "Instead of `check`: several, all of which must pass; `[]` for none.",
+            .example = "[]"},
+};
+
+constexpr std::array kCheck{
+    KeySpec{.key = "kind",
+            .type = ValueType::string,
+            .required = true,
+            .min = 1,
+            .max = 32,
+            .doc = "What is tried; the kinds are listed below.",
+            .example = R"("http")"},
+    KeySpec{.key = "interval",
+            .type = ValueType::duration,
+            .fallback = "2s",
+            .min = 10 * kMs,
+            .max = kDay,
+            .doc = "The time from the start of one check to the start of the next.",
+            .example = R"("5s")"},
+    KeySpec{.key = "timeout",
+            .type = ValueType::duration,
+            .fallback = "1s",
+            .min = kMs,
+            .max = 3600 * kSecond,
+            .doc = "A check that has not succeeded after this time has failed. Not longer than `interval`.",
+            .example = R"("500ms")"},
+    KeySpec{.key = "rise",
+            .type = ValueType::integer,
+            .fallback = "2",
+            .min = 1,
+            .max = 1000,
+            .doc = "A server that is down is up again after this many successes in a row.",
+            .example = "3"},
+    KeySpec{.key = "fall",
+            .type = ValueType::integer,
+            .fallback = "3",
+            .min = 1,
+            .max = 1000,
+            .doc = "A server that is up is down after this many failures in a row.",
+            .example = "2"},
+    KeySpec{.key = "address",
+            .type = ValueType::address,
+            .doc = "Check this address instead of the server's.",
+            .example = R"("10.1.0.11")"},
+    KeySpec{.key = "port",
+            .type = ValueType::integer,
+            .min = 1,
+            .max = 65535,
+            .doc = "Check this port instead of the server's.",
+            .example = "8080"},
+};
+
+constexpr std::array kSections{
+    Section{"global", "What concerns the daemon as a whole.", kGlobal},
+    Section{"virtual_router.NAME",
+            "A VRRP virtual router: one or more addresses that are held by exactly one of several directors.",
+            kRouter},
+    Section{"virtual_service.NAME",
+            "A virtual service: what clients connect to, and the servers their connections are spread over.",
+            kService},
+    Section{"server",
+            "A real server, in `servers` and `sorry_server`: its address as a string, or a table with these "
+            "keys.",
+            kServer},
+    Section{
+        "check",
+        "A health check, in `check` and `checks`: the name of a kind as a string, or a table with these keys "
+        "and those of its kind.",
+        kCheck},
+};
+
+}  // namespace
+
+std::span<const KeySpec> global_keys() {
+    return kGlobal;
+}
+std::span<const KeySpec> router_keys() {
+    return kRouter;
+}
+std::span<const KeySpec> service_keys() {
+    return kService;
+}
+std::span<const KeySpec> server_keys() {
+    return kServer;
+}
+std::span<const KeySpec> check_keys() {
+    return kCheck;
+}
+
+std::span<const Section> sections() {
+    return kSections;
+}
+
+}  // namespace lvs::config

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What concerns several keys or several objects: nothing used twice, nothing that cannot work. Every rule
+// skips what could not be read, so an error is reported once. Everything is looked up in maps: the cost is
+// O(n log n).
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "lvsd/config/value.hpp"
+
+namespace lvs::config {
+namespace {
+
+bool has_family(const VirtualRouter& router, Family family) {
+    return std::ranges::any_of(router.addresses,
+                               [family](const Prefix& p) { return p.address.family() == family; });
+}
+
+// ---- virtual routers --------------------------------------------------------------------------------------
+
+class RouterRules {
+public:
+    explicit RouterRules(Report& report) : report_(report) {}
+
+    void check(const RouterDraft& draft) {
+        check_vrid(draft);
+        for (std::size_t i = 0; i < draft.router.addresses.size(); ++i)
+            check_address(draft, draft.router.addresses[i], draft.address_places.at(i));
+        check_source(draft, "source4", draft.router.source4, Family::ipv4);
+        check_source(draft, "source6", draft.router.source6, Family::ipv6);
+    }
+
+private:
+    void check_vrid(const RouterDraft& draft) {
+        const auto& router = draft.router;
+        if (!draft.fields.get<std::int64_t>("vrid") || router.interface.empty()) return;
+        for (const auto family : {Family::ipv4, Family::ipv6}) {
+            if (!has_family(router, family)) continue;
+            const auto [at, fresh] = vrids_.try_emplace(
+                std::tuple(std::string_view(router.interface), router.vrid, family), &draft);
+            if (fresh) continue;
+            report_.add(
+                draft.fields.place_of("vrid"),
+                fmt::format("`vrid` {} is used for {} on {} by [virtual_router.{}] (line {}) too, expected "
+                            "another one",
+                            router.vrid.value(), to_string(family), router.interface, at->second->router.name,
+                            at->second->fields.place.line));
+            return;  // both families clash: say it once
+        }
+    }
+
+    void check_address(const RouterDraft& draft, const Prefix& prefix, Place place) {
+        const auto& address = prefix.address;
+        if (address.is_unspecified() || address.is_multicast() || address.is_loopback() || prefix.length == 0)
+            report_.add(place,
+                        fmt::format("{} cannot be a virtual address, expected a unicast address with prefix "
+                                    "length",
+                                    to_string(prefix)));
+        // A link-local address means something else on every interface.
+        const std::string_view scope =
+            address.is_link_local() ? std::string_view(draft.router.interface) : "";
+        const auto [at, fresh] = addresses_.try_emplace(std::pair(address, scope), &draft);
+        if (!fresh)
+            report_.add(
+                place,
+                fmt::format("virtual address {} is in [virtual_router.{}] (line {}) already, expected it "
+                            "once",
+                            to_string(address), at->second->router.name, at->second->fields.place.line));
+    }
+
+    void check_source(const RouterDraft& draft, std::string_view key, const std::optional<IpAddress>& source,
+                      Family family) {
+        if (!source) return;
+        const auto place = draft.fields.place_of(key);
+        if (source->family() != family || source->is_unspecified() || source->is_multicast())
+            return report_.add(place, fmt::format("`{}` is {}, expected a unicast {} address", key,
+                                                  to_string(*source), to_string(family)));
+        if (draft.fields.get<std::vector<Prefix>>("addresses") && !has_family(draft.router, family))
+            report_.add(place,
+                        fmt::format("`{}` is of no use without an {} address in `addresses`, expected none",
+                                    key, to_string(family)));
+    }
+
+    Report& report_;
+    std::map<std::tuple<std::string_view, Vrid, Family>, const RouterDraft*> vrids_;
+    std::map<std::pair<IpAddress, std::string_view>, const RouterDraft*> addresses_;
+};
+
+// ---- virtual services -------------------------------------------------------------------------------------
+
+class ServiceRules {
+public:
+    ServiceRules(std::span<const KindSpec> kinds, Report& report) : kinds_(kinds), report_(report) {}
+
+    void check(const ServiceDraft& draft) {
+        check_match(draft);
+        check_persistence(draft);
+        check_flags(draft);
+        const auto* endpoint = std::get_if<Endpoint>(&draft.service.match);
+        const bool protocol_known =
+            draft.fields.get<std::string>("protocol") || !draft.fields.given("protocol");
+        if (draft.service.one_packet && endpoint && protocol_known && draft.service.protocol != Protocol::udp)
+            report_.add(draft.fields.place_of("one_packet"),
+                        fmt::format("`one_packet` needs `protocol = \"udp\"`, which is \"{}\"",
+                                    to_string(draft.service.protocol)));
+        check_servers(draft);
+    }
+
+private:
+    using Key = std::tuple<bool, int, Endpoint, std::int64_t>;
+
+    static Key key_of(const VirtualService& service) {
+        if (const auto* mark = std::get_if<Fwmark>(&service.match))
+            return {true, static_cast<int>(service.family), {}, mark->value()};
+        return {false, static_cast<int>(service.protocol), std::get<Endpoint>(service.match), 0};
+    }
+
+    void check_match(const ServiceDraft& draft) {
+        const auto& service = draft.service;
+        if (!draft.match_known) return;
+        const auto* endpoint = std::get_if<Endpoint>(&service.match);
+        const auto place = draft.fields.place_of(endpoint ? "address" : "fwmark");
+        if (endpoint && (endpoint->address.is_unspecified() || endpoint->address.is_multicast()))
+            report_.add(place,
+                        fmt::format("{} cannot be the address of a service, expected a unicast address",
+                                    to_string(endpoint->address)));
+        if (endpoint && endpoint->port == 0 && !draft.fields.given("persistence"))
+            report_.add(
+                place,
+                "port 0, which is every port, needs `persistence`, expected it or a port from 1 to 65535");
+        if (draft.fields.given("protocol") && !draft.fields.get<std::string>("protocol")) return;
+        const auto [at, fresh] = matches_.try_emplace(key_of(service), &draft);
+        if (!fresh)
+            report_.add(place, fmt::format("{} is [virtual_service.{}] (line {}) already, expected it once",
+                                           describe(service), at->second->service.name,
+                                           at->second->fields.place.line));
+    }
+
+    static std::string describe(const VirtualService& service) {
+        if (const auto* mark = std::get_if<Fwmark>(&service.match))
+            return fmt::format("firewall mark {} for {}", mark->value(), to_string(service.family));
+        return fmt::format("{} {}", to_string(service.protocol),
+                           to_string(std::get<Endpoint>(service.match)));
+    }
+
+    void check_persistence(const ServiceDraft& draft) {
+        const auto* prefix = draft.fields.get<std::int64_t>("persistence_prefix");
+        if (!prefix) return;
+        const auto place = draft.fields.place_of("persistence_prefix");
+        if (!draft.fields.given("persistence"))
+            report_.add(place, "`persistence_prefix` is of no use without `persistence`, expected none");
+        if (draft.match_known && draft.service.family == Family::ipv4 && *prefix > 32)
+            report_.add(place,
+                        fmt::format("`persistence_prefix` is {}, expected an integer from 1 to 32 for IPv4",
+                                    *prefix));
+    }
+
+    void check_flags(const ServiceDraft& draft) {
+        if (!draft.fields.get<std::string>("scheduler")) return;
+        std::map<std::string_view, std::string_view> seen;
+        for (const auto& flag : draft.service.scheduler_flags) {
+            const auto place = draft.fields.place_of("scheduler_flags");
+            const auto dash = flag.find('-');
+            const auto owner = std::string_view(flag).substr(0, dash);
+            const bool general = owner == "flag";
+            if (!general && owner != draft.service.scheduler)
+                report_.add(place, fmt::format("flag \"{}\" is of scheduler \"{}\", expected one of \"{}\"",
+                                               flag, owner, draft.service.scheduler));
+            const auto what = std::string_view(flag).substr(dash + 1);
+            const auto bit = what == "1" ? "fallback" : what == "2" ? "port" : what;
+            const auto [at, fresh] = seen.try_emplace(bit, flag);
+            if (!fresh)
+                report_.add(place, fmt::format("\"{}\" and \"{}\" are the same flag, expected one of them",
+                                               at->second, flag));
+        }
+    }
+
+    void check_servers(const ServiceDraft& draft) {
+        std::map<Endpoint, Place> seen;
+        bool portless = false;
+        for (const auto& server : draft.servers) {
+            check_server(draft, server, seen);
+            portless =
+                portless || (server.address_known && server.server.address.port == 0 && !server.checks);
+        }
+        if (draft.sorry_server) check_server(draft, *draft.sorry_server, seen);
+        if (portless) check_ports(draft.checks);  // once, not for every server
+    }
+
+    void check_server(const ServiceDraft& draft, const ServerDraft& server, std::map<Endpoint, Place>& seen) {
+        if (!server.address_known) return;
+        const auto& address = server.server.address;
+        const auto place = server.fields.place_of("address");
+        const auto [at, fresh] = seen.try_emplace(address, place);
+        if (!fresh)
+            report_.add(place, fmt::format("server {} is on line {} already, expected it once in a service",
+                                           to_string(address), at->second.line));
+        if (address.address.is_unspecified() || address.address.is_multicast())
+            report_.add(place, fmt::format("{} cannot be a server, expected a unicast address",
+                                           to_string(address.address)));
+        if (server.forward_known) check_forward(draft.service, server.server, place);
+        if (server.checks && address.port == 0) check_ports(*server.checks);
+    }
+
+    void check_forward(const VirtualService& service, const RealServer& server, Place place) {
+        const auto family = server.address.address.family();
+        if (family != service.family && server.forward != Forward::tun)
+            report_.add(
+                place,
+                fmt::format("server {} is {} behind an {} service, expected an {} address or `forward = "
+                            "\"tun\"`",
+                            to_string(server.address), to_string(family), to_string(service.family),
+                            to_string(service.family)));
+        const auto* endpoint = std::get_if<Endpoint>(&service.match);
+        const std::uint16_t expected = endpoint ? endpoint->port : std::uint16_t{0};
+        const auto port = server.address.port;
+        if (server.forward != Forward::nat && port != expected)
+            report_.add(place, fmt::format("forward \"{}\" cannot change the port to {}, expected {}",
+                                           to_string(server.forward), port,
+                                           expected == 0 ? "an address without port"
+                                                         : fmt::format("port {} or none", expected)));
+        else if (port == 0 && expected != 0)
+            report_.add(place, "port 0 of a server, expected a port from 1 to 65535 or none");
+    }
+
+    void check_ports(const std::vector<CheckDraft>& checks) {
+        for (const auto& draft : checks) {
+            const auto kind = std::ranges::find(kinds_, std::string_view(draft.check.kind), &KindSpec::kind);
+            if (kind != kinds_.end() && kind->needs_port && !draft.check.port)
+                report_.add(draft.place,
+                            "the check needs a `port`: there are servers without a port of their own");
+        }
+    }
+
+    std::span<const KindSpec> kinds_;
+    Report& report_;
+    std::map<Key, const ServiceDraft*> matches_;
+};
+
+}  // namespace
+
+void validate(const Draft& draft, std::span<const KindSpec> kinds, Report& report) {
+    RouterRules routers(report);
+    for (const auto& router : draft.routers)
+        routers.check(router);
+    ServiceRules services(kinds, report);
+    for (const auto& service : draft.services)
+        services.check(service);
+}
+
+}  // namespace lvs::config

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The three kinds of test programs, each run so that every single test is counted."""
+
+import json
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+from .paths import LOGS, ROOT
+from .pytest_lab import MARK
+
+SKIPPED_STATUS = 77
+MAX_PATTERN = 60_000  # of one command line argument; the kernel's limit is 128 KiB
+
+
+def _result(suite: str, name: str, outcome: str, seconds: float, text: str = ""):
+    from .testing import Result
+    return Result(f"{suite}/{name}", outcome, seconds, text)
+
+
+def ctest_suite(suite: str, directory: Path, tally, wanted) -> None:
+    if not (directory / "CTestTestfile.cmake").exists():
+        return
+    listed = subprocess.run(["ctest", "--test-dir", directory, "--show-only=json-v1"], stdout=subprocess.PIPE,
+                            text=True, check=True)
+    names = [test["name"] for test in json.loads(listed.stdout)["tests"]]
+    selected = [name for name in names if wanted.search(f"{suite}/{name}")]
+    if selected == names:
+        _ctest_run(suite, directory, tally, [], len(names))
+        return
+    for chunk in _chunks(selected):
+        _ctest_run(suite, directory, tally, ["-R", "^(" + "|".join(map(_escape, chunk)) + ")$"], len(chunk))
+
+
+def _escape(name: str) -> str:
+    """For CMake's regular expressions, which know fewer escapes than Python's."""
+    return re.sub(r"([][^$.|?*+()\\])", r"\\\1", name)
+
+
+def _chunks(names: list[str]):
+    chunk, size = [], 0
+    for name in names:
+        if chunk and size + len(name) * 2 > MAX_PATTERN:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(name)
+        size += len(name) * 2
+    if chunk:
+        yield chunk
+
+
+ENDED = re.compile(r"\s*\d+/\d+ Test\s+#\d+: (.*?) \.*\s*(\*\*\*)?(Passed|Failed|Skipped|Timeout|Not Run|Exception: \S+"
+                   r"|[A-Z]\S*)\s.*?([\d.]+) sec")
+
+
+def _ctest_run(suite: str, directory: Path, tally, arguments: list[str], expected: int) -> None:
+    junit = LOGS / f"{suite}-{len(tally.results)}.xml"
+    command = ["ctest", "--test-dir", str(directory), "-j", str(os.cpu_count()), "--output-junit", str(junit),
+               "--timeout", "300", *arguments]
+    before = len(tally.results)
+    with open(LOGS / f"{suite}.log", "a") as log:
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                   errors="replace", stdin=subprocess.DEVNULL)
+        failed = []
+        for line in running.stdout:
+            log.write(line)
+            ended = ENDED.match(line)
+            if ended and ended[3] == "Passed":
+                tally.add(_result(suite, ended[1], "passed", float(ended[4])))
+            elif ended:
+                failed.append(ended[1])
+        running.wait()
+    for case in ElementTree.parse(junit).getroot().iter("testcase") if junit.exists() else ():
+        if case.get("name") in failed:
+            _add_unpassed(suite, tally, case)
+    missing = expected - (len(tally.results) - before)
+    if missing:
+        tally.add(_result(suite, "ctest", "failed", 0.0, f"{missing} of {expected} tests did not report; see "
+                          f"{LOGS}/{suite}.log"))
+
+
+def _add_unpassed(suite: str, tally, case) -> None:
+    text = (case.findtext("system-out") or "").strip()
+    skipped = case.find("skipped")
+    if skipped is not None and case.get("status") != "fail":
+        text = text.splitlines()[-1] if text else skipped.get("message", "no reason given")
+    tally.add(_result(suite, case.get("name"), "failed" if skipped is None else "skipped",
+                      float(case.get("time") or 0), text))
+
+
+def lint_suite(suite: str, directory: Path, tally, wanted) -> None:
+    """Where the folder tells CMake about its scripts, ctest runs them already."""
+    if (directory / "CMakeLists.txt").exists() or not directory.is_dir():
+        return
+    for script in sorted(directory.iterdir()):
+        if not (script.is_file() and os.access(script, os.X_OK) and wanted.search(f"{suite}/{script.name}")):
+            continue
+        started = time.monotonic()
+        done = subprocess.run([script], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace")
+        outcome = {0: "passed", SKIPPED_STATUS: "skipped"}.get(done.returncode, "failed")
+        tally.add(_result(suite, script.name, outcome, time.monotonic() - started, done.stdout))
+
+
+class PytestRun:
+    """Turns the plugin's messages into results, and what never came into failures."""
+
+    def __init__(self, suite: str, tally):
+        self.suite = suite
+        self.tally = tally
+        self.open: dict[str, float] = {}  # collected and not yet ended
+        self.running = ""
+        self.output: list[str] = []
+
+    def take(self, line: str) -> None:
+        _, mark, rest = line.partition(MARK)  # pytest's own dots may stand before it
+        if not mark:
+            self.output.append(line)
+            return
+        message = json.loads(rest)
+        if message["kind"] == "collected":
+            self.open = dict.fromkeys(message["ids"], 0.0)
+        elif message["kind"] == "begun":
+            self.running = message["id"]
+        elif message["kind"] == "ended":
+            self.open.pop(message["id"], None)
+            self.running = ""
+            self._add(message["id"], message["outcome"], message["seconds"], message["text"])
+
+    def finish(self, file: str, status: int) -> None:
+        said = "".join(self.output)
+        for name in self.open:
+            why = "the run was cut off in this test" if name == self.running else "did not run: the run was cut off"
+            self._add(name, "failed", 0.0, f"{said}\n{why} (status {status})")
+        # 0 all passed, 1 some failed, 5 nothing selected: those speak for themselves.
+        if status not in (0, 1, 5) and not self.open:
+            self._add(file, "failed", 0.0, f"{said}\nthe run ended with status {status}")
+
+    def _add(self, name: str, outcome: str, seconds: float, text: str) -> None:
+        self.tally.add(_result(self.suite, name.removeprefix("tests/"), outcome, seconds, text))
+
+
+def pytest_suite(suite: str, file: Path, tally, wanted, command, environment) -> None:
+    """Runs one file. command(arguments) gives the command line, which may be one that boots a machine."""
+    name = str(file.relative_to(ROOT))
+    arguments = [name]
+    if wanted.pattern:
+        selected = _collect(name, suite, wanted, environment)
+        if not selected:
+            return
+        arguments = selected
+    run = PytestRun(suite, tally)
+    with open(LOGS / f"{suite}-{file.stem}.log", "w") as log:
+        running = subprocess.Popen(command(arguments), cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        for line in running.stdout:
+            log.write(line)
+            log.flush()
+            run.take(line)
+        run.finish(name, running.wait())
+
+
+def _collect(name: str, suite: str, wanted, environment) -> list[str]:
+    """The ids in the file that match; if it cannot be collected, the file itself, so that the failure is seen."""
+    listed = subprocess.run(["/usr/bin/python3", "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider",
+                             "-p", "labkit.pytest_lab", "--rootdir", str(ROOT), "--import-mode", "importlib", name],
+                            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    ids = [line.strip() for line in listed.stdout.splitlines() if "::" in line and MARK not in line]
+    if not ids and listed.returncode != 5:
+        return [name]
+    return [test for test in ids if wanted.search(f"{suite}/{test.removeprefix('tests/')}")]

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`lab test`: every test of the tree, with a line for each as it ends, and one line to sum up.
+
+    unit   ctest in build/asan: units, simulation, fuzz corpora
+    lint   the executable files of tests/lint
+    net    pytest in tests/net: real programs in namespaces of this machine, no IPVS
+    vm     pytest in tests/vm, inside virtual machines: one machine per file and kernel. A file may say what it needs,
+           as a literal:  LAB = {"kernels": ["6.1"], "systemd": True, "ipvs": "bundled", "cpus": 1, "memory": 2048,
+           "icount": True, "timeout": 900}
+    lab    pytest in tests/lab_tests: tests of the lab itself that boot machines
+
+A test's id is SUITE/NAME; the pattern is searched in it. Logs are kept in build/test-logs.
+"""
+
+import ast
+import os
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import build, packages
+from .paths import BUILD, CACHE, LOGS, ROOT, TESTS, bin_dir
+from .say import LabError, tail
+from .suites import ctest_suite, lint_suite, pytest_suite
+
+QUICK = ("unit", "lint", "net")
+SUITES = (*QUICK, "vm", "lab")
+
+
+@dataclass
+class Result:
+    id: str
+    outcome: str  # passed, failed, skipped
+    seconds: float
+    text: str = ""  # why it was skipped, or what it said when it failed
+
+
+class Tally:
+    """Prints each result and keeps the count."""
+
+    def __init__(self):
+        self.results: list[Result] = []
+
+    def add(self, result: Result) -> None:
+        self.results.append(result)
+        word = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}[result.outcome]
+        why = f"  ({result.text.strip().splitlines()[-1]})" if result.outcome == "skipped" and result.text else ""
+        print(f"{word:8}{result.seconds:8.2f} s  {result.id}{why}", flush=True)
+        if result.outcome == "failed":
+            log = LOGS / (re.sub(r"[^\w.\[\]-]+", "_", result.id)[:150] + ".log")
+            log.write_text(result.text + "\n")
+            print(tail(result.text) + f"\n    (all of it: {log})", flush=True)
+
+    def count(self, outcome: str) -> int:
+        return sum(result.outcome == outcome for result in self.results)
+
+    def finish(self, seconds: float) -> int:
+        failed = [result for result in self.results if result.outcome == "failed"]
+        print(f"\nin {seconds:.0f} s")
+        for result in failed:
+            print(f"FAILED  {result.id}")
+        if not self.results:
+            print("no test matches")
+        skipped = f", {self.count('skipped')} skipped" if self.count("skipped") else ""
+        print(f"{self.count('passed')} passed, {len(failed)} failed{skipped}", flush=True)
+        return 1 if failed or not self.results else 0
+
+
+def run(quick: bool, pattern: str) -> int:
+    try:
+        wanted = re.compile(pattern)
+    except re.error as error:
+        raise LabError(f"the pattern is not a regular expression: {error}") from None
+    started = time.monotonic()
+    packages.ensure("build", "cluster", "test", *(() if quick else ("vm", "module")))
+    shutil.rmtree(LOGS, ignore_errors=True)
+    LOGS.mkdir(parents=True)
+    tally = Tally()
+    if build.has_sources():
+        build.build("asan")
+        build.build("release", *build.WHAT_RUNS)
+    for suite in QUICK if quick else SUITES:
+        RUNNERS[suite](tally, wanted)
+    return tally.finish(time.monotonic() - started)
+
+
+def _unit(tally: Tally, wanted) -> None:
+    ctest_suite("unit", BUILD / "asan", tally, wanted)
+
+
+def _lint(tally: Tally, wanted) -> None:
+    lint_suite("lint", TESTS / "lint", tally, wanted)
+
+
+def _net(tally: Tally, wanted) -> None:
+    for file in _files("net"):
+        pytest_suite("net", file, tally, wanted, _python_command, _environment())
+
+
+def _lab(tally: Tally, wanted) -> None:
+    for file in _files("lab_tests"):
+        pytest_suite("lab", file, tally, wanted, _python_command, _environment())
+
+
+def _vm(tally: Tally, wanted) -> None:
+    for file in _files("vm"):
+        needs = needs_of(file)
+        for kernel in needs.pop("kernels", ["6.1", "6.12"]):
+            options = _machine_options({"kernel": kernel, **needs})
+            pytest_suite(f"vm-{kernel}", file, tally, wanted,
+                         lambda arguments, options=options: [str(TESTS / "lab"), "run", *options, "--",
+                                                             *_python_command(arguments)], _environment())
+
+
+RUNNERS = {"unit": _unit, "lint": _lint, "net": _net, "vm": _vm, "lab": _lab}
+
+
+def needs_of(file: Path) -> dict:
+    """The file's LAB literal; read without running the file, which may only make sense inside the machine."""
+    for statement in ast.parse(file.read_text()).body:
+        if isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", "") == "LAB":
+            return ast.literal_eval(statement.value)
+    return {}
+
+
+def _machine_options(needs: dict) -> list[str]:
+    options = []
+    for key, value in needs.items():
+        if value is True:
+            options.append(f"--{key}")
+        elif value is not False:
+            options += [f"--{key}", str(value)]
+    return options
+
+
+def _files(directory: str) -> list[Path]:
+    return sorted((TESTS / directory).glob("test_*.py"))
+
+
+def _python_command(arguments: list[str]) -> list[str]:
+    return ["/usr/bin/python3", "-m", "pytest", "-p", "labkit.pytest_lab", "-p", "no:cacheprovider",
+            "--rootdir", str(ROOT), "--import-mode", "importlib", "-q", *arguments]
+
+
+def _environment() -> dict[str, str]:
+    path = f"{bin_dir()}:/usr/sbin:/usr/bin:/sbin:/bin:{os.environ.get('PATH', '')}"
+    return dict(os.environ, PYTHONPATH=str(TESTS), PYTHONPYCACHEPREFIX=str(CACHE / "pycache"), PATH=path)

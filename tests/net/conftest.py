@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from labkit.fixtures import *  # noqa: E402,F401,F403 (the path comes first; fixtures are found by name)

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A Speaker without the daemon around it, for tests in network namespaces. One line per event on stdout:
+//
+//     SECONDS state NAME FAMILY FROM TO REASON
+//     SECONDS waiting NAME FAMILY WHAT
+//     SECONDS trouble NAME FAMILY WHAT ERROR ADDRESS
+//
+// Commands on stdin: `priority N`, `fault on|off`, `interval DURATION`, `add ADDRESS`, `drop ADDRESS`,
+// `status`. End of input is ignored; SIGTERM and SIGINT stop it in order.
+#include <fmt/core.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <sstream>
+
+#include "vrrp/io.hpp"
+
+namespace {
+
+using namespace lvs;
+using namespace lvs::vrrp;
+
+struct Options {
+    RouterSpec spec;
+    std::uint32_t copies = 1;  // routers with VRID, VRID+1, ... and addresses counted up
+    SpeakerOptions speaker;
+};
+
+// Same as the option, with the next VRID and the next address, for tests with many routers.
+std::vector<RouterSpec> expand(const Options& options) {
+    std::vector<RouterSpec> routers;
+    for (std::uint32_t i = 0; i < options.copies; ++i) {
+        auto spec = options.spec;
+        spec.name += i == 0 ? "" : std::to_string(i);
+        spec.vrid = *Vrid::make((options.spec.vrid.value() - 1 + static_cast<int>(i)) % 255 + 1);
+        for (auto& prefix : spec.addresses)
+            if (prefix.address.is_v4()) prefix.address = IpAddress::from_v4(prefix.address.v4() + i);
+        routers.push_back(spec);
+    }
+    return routers;
+}
+
+double seconds(Time time) {
+    return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
+void print(const Event& event) {
+    const auto head = fmt::format("{:.6f} ", seconds(event.time));
+    const auto who =
+        fmt::format(" {} {} ", event.router.empty() ? "-" : event.router, to_string(event.family));
+    switch (event.kind) {
+        case Event::Kind::state:
+            fmt::print("{}state{}{} {} {}\n", head, who, to_string(event.from), to_string(event.to),
+                       to_string(event.reason));
+            return;
+        case Event::Kind::waiting:
+            fmt::print("{}waiting{}{}\n", head, who, to_string(event.waiting));
+            return;
+        case Event::Kind::trouble:
+            fmt::print("{}trouble{}{} {} {}\n", head, who, to_string(event.trouble), event.error,
+                       event.address ? to_string(*event.address) : "-");
+            return;
+    }
+}
+
+void print(const Snapshot& snapshot) {
+    for (const auto& r : snapshot.routers)
+        fmt::print(
+            "status {} {} state={} addresses={} sent={} received={} became_master={} contests={} stalls={} "
+            "interval_ms={}\n",
+            r.name, to_string(r.family), to_string(r.state), r.addresses, r.counters.adverts_sent,
+            r.counters.adverts_received, r.counters.became_master, r.counters.contests, r.counters.stalls,
+            r.interval / std::chrono::milliseconds(1));
+    fmt::print("speaker realtime={} locked={} wakeups={} latest_us={} late={}\n", snapshot.realtime,
+               snapshot.memory_locked, snapshot.wakeups,
+               snapshot.latest_wakeup / std::chrono::microseconds(1), snapshot.late_wakeups);
+}
+
+void command(Speaker& speaker, Options& options, const std::string& line) {
+    std::istringstream words(line);
+    std::string verb, value;
+    words >> verb >> value;
+    auto& spec = options.spec;
+    if (verb == "status") return print(speaker.snapshot());
+    if (verb == "fault") return speaker.set_fault(spec.name, value == "on");
+    if (verb == "priority") return speaker.set_priority(spec.name, Priority::make(std::stoi(value)).value());
+    if (verb == "interval") spec.config.interval = parse_duration(value).value();
+    if (verb == "add") spec.addresses.push_back(parse_prefix(value).value());
+    if (verb == "drop") std::erase(spec.addresses, parse_prefix(value).value());
+    if (const auto done = speaker.apply(expand(options)); !done)
+        fmt::print("error {}\n", to_string(done.error()));
+}
+
+int run(Options& options) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, nullptr);
+    const int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+
+    Speaker speaker(options.speaker);
+    auto done = speaker.start();
+    if (done) done = speaker.apply(expand(options));
+    if (!done) {
+        fmt::print(stderr, "{}\n", to_string(done.error()));
+        return 1;
+    }
+    pollfd waiters[] = {{signal_fd, POLLIN, 0}, {speaker.event_fd(), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
+    while ((waiters[0].revents & POLLIN) == 0) {
+        if (poll(waiters, 3, -1) < 0) continue;
+        for (const auto& event : speaker.drain())
+            print(event);
+        if (waiters[2].revents != 0) {
+            char line[256];
+            if (std::fgets(line, sizeof line, stdin) == nullptr)
+                waiters[2].fd = -1;
+            else
+                command(speaker, options, line);
+        }
+        std::fflush(stdout);
+    }
+    speaker.stop();
+    for (const auto& event : speaker.drain())
+        print(event);
+    print(speaker.snapshot());
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::setvbuf(stdin, nullptr, _IONBF, 0);  // poll must see what fgets left
+    CLI::App app("a VRRP speaker for tests");
+    Options options;
+    std::string interval = "1s", preempt_delay = "0s", startup_delay = "0s";
+    int vrid = 1, priority = 100;
+    std::vector<std::string> addresses;
+    bool no_preempt = false, plain = false;
+    options.spec.name = "r";
+    app.add_option("--name", options.spec.name);
+    app.add_option("--interface", options.spec.interface)->required();
+    app.add_option("--vrid", vrid);
+    app.add_option("--priority", priority);
+    app.add_option("--interval", interval);
+    app.add_option("--address", addresses)->required();
+    app.add_option("--copies", options.copies);
+    app.add_option("--preempt-delay", preempt_delay);
+    app.add_option("--startup-delay", startup_delay);
+    app.add_flag("--no-preempt", no_preempt);
+    app.add_flag("--no-realtime", plain);
+    CLI11_PARSE(app, argc, argv);
+    options.spec.vrid = Vrid::make(vrid).value();
+    options.spec.config.priority = Priority::make(priority).value();
+    options.spec.config.interval = parse_duration(interval).value();
+    options.spec.config.preempt_delay = parse_duration(preempt_delay).value();
+    options.spec.config.startup_delay = parse_duration(startup_delay).value();
+    options.spec.config.preempt = !no_preempt;
+    options.speaker.realtime = options.speaker.lock_memory = !plain;
+    for (const auto& text : addresses)
+        options.spec.addresses.push_back(parse_prefix(text).value());
+    return run(options);
+}

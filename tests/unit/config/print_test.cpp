@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/config/random_config.hpp"
+
+namespace lvs::config {
+namespace {
+
+using test::kKinds;
+
+TEST(PrintEffective, WritesEveryDefault) {
+    const auto loaded = parse(R"([virtual_router.web]
+interface = "eth0"
+vrid = 51
+addresses = ["192.0.2.10/24"]
+
+[virtual_service."web.1"]
+address = "192.0.2.10:80"
+servers = ["10.0.0.11:80", "10.0.0.12:8080"]
+sorry_server = "10.0.0.99:80"
+check = { kind = "http", status = 200, headers = ["a: \"b\\"] }
+)",
+                              "f", kKinds);
+    ASSERT_TRUE(loaded.config);
+    EXPECT_EQ(print_effective(*loaded.config, kKinds), R"([global]
+on_stop = "remove"
+reconcile_interval = "10s"
+checker_user = "lvsd-check"
+
+[virtual_router.web]
+interface = "eth0"
+vrid = 51
+priority = 100
+advert_interval = "1s"
+preempt = true
+addresses = ["192.0.2.10/24"]
+
+[virtual_service."web.1"]
+address = "192.0.2.10:80"
+protocol = "tcp"
+scheduler = "wlc"
+scheduler_flags = []
+forward = "nat"
+on_failure = "weight0"
+one_packet = false
+checks = [{ kind = "http", interval = "2s", timeout = "1s", rise = 2, fall = 3, path = "/", status = [200], method = "GET", limit = -1, follow = false, headers = ["a: \"b\\"] }]
+servers = [
+    { address = "10.0.0.11:80", weight = 1, forward = "nat" },
+    { address = "10.0.0.12:8080", weight = 1, forward = "nat" },
+]
+sorry_server = { address = "10.0.0.99:80", weight = 1, forward = "nat", checks = [] }
+)");
+}
+
+TEST(PrintEffective, OfTheEmptyConfigIsTheEmptyConfig) {
+    EXPECT_EQ(parse(print_effective({}, kKinds), "f", kKinds).config, Config{});
+}
+
+// The property that ties parser, validator and printer together.
+TEST(PrintEffective, ParsesBackToTheSameConfig) {
+    for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+        const auto config = test::RandomConfig(seed).make();
+        const auto text = print_effective(config, kKinds);
+        const auto loaded = parse(text, "f", kKinds);
+        for (const auto& diagnostic : loaded.diagnostics)
+            ADD_FAILURE() << to_string(diagnostic);
+        ASSERT_TRUE(loaded.config == config) << "seed " << seed << "\n" << text;
+    }
+}
+
+}  // namespace
+}  // namespace lvs::config

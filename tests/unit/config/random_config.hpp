@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Random valid configurations: everything a Config can hold, in the combinations validate() lets pass.
+#pragma once
+
+#include <fmt/core.h>
+
+#include <random>
+
+#include "tests/unit/config/kinds.hpp"
+
+namespace lvs::config::test {
+
+class RandomConfig {
+public:
+    explicit RandomConfig(std::uint64_t seed) : random_(seed) {}
+
+    Config make() {
+        Config out;
+        out.global.on_stop = flip() ? OnStop::keep : OnStop::remove;
+        out.global.reconcile_interval = std::chrono::milliseconds(number(1000, 3'600'000));
+        if (flip()) out.global.checker_user = name(32);
+        for (std::int64_t i = number(0, 3); i > 0; --i)
+            out.routers.push_back(router());
+        for (std::int64_t i = number(0, 3); i > 0; --i)
+            out.services.push_back(service());
+        return out;
+    }
+
+private:
+    std::int64_t number(std::int64_t low, std::int64_t high) {
+        return std::uniform_int_distribution<std::int64_t>(low, high)(random_);
+    }
+    bool flip() { return number(0, 1) == 1; }
+
+    template <class Items>
+    auto pick(const Items& items) {
+        return items[static_cast<std::size_t>(number(0, std::ssize(items) - 1))];
+    }
+
+    std::string characters(std::string_view from, std::int64_t longest) {
+        std::string out;
+        for (std::int64_t i = number(1, longest); i > 0; --i)
+            out += pick(from);
+        return out;
+    }
+    // A counter keeps names, addresses and ports apart.
+    std::string name(std::int64_t longest) {
+        return characters("abcXYZ019._-", longest - 8) + fmt::format("{}", ++count_ % 10'000'000);
+    }
+    std::string any_text() { return characters("a0 \"\\'\n\t\r\x01\x7f#=[]{},.", 12); }
+
+    IpAddress address(Family family) {
+        ++count_;
+        if (family == Family::ipv4) return IpAddress::from_v4(0x0a000000U + count_);
+        return IpAddress::parse(fmt::format("2001:db8::{:x}:{:x}", count_ >> 16U, count_ & 0xffffU)).value();
+    }
+    Family family() { return flip() ? Family::ipv4 : Family::ipv6; }
+    Prefix prefix(Family of) {
+        const auto value = address(of);
+        return {value, static_cast<std::uint8_t>(number(1, value.max_prefix_length()))};
+    }
+    Endpoint endpoint(Family of) { return {address(of), static_cast<std::uint16_t>(number(1, 65535))}; }
+
+    VirtualRouter router() {
+        VirtualRouter out;
+        out.name = name(64);
+        out.interface = fmt::format("eth{}", ++count_);
+        out.vrid = Vrid::make(number(1, 255)).value();
+        out.priority = Priority::make(number(1, 255)).value();
+        out.advert_interval = std::chrono::milliseconds(10 * number(1, 4095));
+        out.preempt = flip();
+        const auto first = family();
+        for (std::int64_t i = number(1, 4); i > 0; --i)
+            out.addresses.push_back(prefix(i == 1 ? first : family()));
+        if (flip() && first == Family::ipv4) out.source4 = address(Family::ipv4);
+        if (flip() && first == Family::ipv6) out.source6 = address(Family::ipv6);
+        return out;
+    }
+
+    VirtualService service() {
+        constexpr std::array<std::string_view, 4> kPlain{"rr", "wlc", "twos", "lblcr"};
+        VirtualService out;
+        out.name = name(64);
+        out.family = family();
+        out.scheduler = pick(kPlain);
+        if (flip()) {
+            out.scheduler = "sh";
+            out.scheduler_flags =
+                flip() ? std::vector<std::string>{"sh-port", "flag-3"} : std::vector<std::string>{"flag-1"};
+        }
+        out.forward = pick(std::array{Forward::nat, Forward::dr, Forward::tun});
+        out.on_failure = flip() ? OnFailure::remove : OnFailure::weight0;
+        out.persistence_prefix = out.family == Family::ipv4 ? 32 : 128;
+        if (flip()) {
+            out.persistence = std::chrono::seconds(number(1, 31 * 86400));
+            out.persistence_prefix = static_cast<std::uint8_t>(number(1, out.persistence_prefix));
+        }
+        match(out);
+        servers(out);
+        return out;
+    }
+
+    void match(VirtualService& out) {
+        if (flip()) {
+            out.match = Fwmark::make(static_cast<std::int64_t>(++count_)).value();
+            out.one_packet = flip();
+            return;
+        }
+        out.protocol = pick(std::array{Protocol::tcp, Protocol::udp, Protocol::sctp});
+        out.one_packet = out.protocol == Protocol::udp && flip();
+        auto virtual_address = endpoint(out.family);
+        if (out.persistence && flip()) virtual_address.port = 0;
+        out.match = virtual_address;
+    }
+
+    void servers(VirtualService& out) {
+        const auto shared = checks();
+        const bool all_same = flip();
+        for (std::int64_t i = number(0, 5); i > 0; --i) {
+            out.servers.push_back(server(out));
+            out.servers.back().checks = all_same ? shared : checks();
+        }
+        if (flip()) return;
+        out.sorry_server = server(out);
+        out.sorry_server->checks = flip() ? checks() : std::vector<Check>{};
+    }
+
+    RealServer server(const VirtualService& service) {
+        RealServer out;
+        out.forward = flip() ? service.forward : pick(std::array{Forward::nat, Forward::dr, Forward::tun});
+        out.address = endpoint(out.forward == Forward::tun ? family() : service.family);
+        const auto* virtual_address = std::get_if<Endpoint>(&service.match);
+        if (out.forward != Forward::nat)
+            out.address.port = virtual_address ? virtual_address->port : std::uint16_t{0};
+        out.weight = Weight::make(number(0, 65535)).value();
+        return out;
+    }
+
+    std::vector<Check> checks() {
+        std::vector<Check> out;
+        for (std::int64_t i = number(0, 3); i > 0; --i)
+            out.push_back(check(pick(kKinds)));
+        return out;
+    }
+
+    Check check(const KindSpec& kind) {
+        Check out;
+        out.kind = kind.kind;
+        out.interval = std::chrono::microseconds(number(10'000, 86'400'000'000));
+        out.timeout = std::chrono::microseconds(
+            number(1000, std::min<std::int64_t>(3'600'000'000, out.interval.count() / 1000)));
+        out.rise = static_cast<std::uint32_t>(number(1, 1000));
+        out.fall = static_cast<std::uint32_t>(number(1, 1000));
+        if (flip()) out.address = address(family());
+        out.port = static_cast<std::uint16_t>(++count_ % 65535 + 1);
+        for (const auto& key : kind.keys)
+            if (key.required || !key.fallback.empty() || flip()) out.params.emplace(key.key, value(key));
+        return out;
+    }
+
+    ParamValue value(const KeySpec& key) {
+        switch (key.type) {
+            case ValueType::string:
+                return any_text();
+            case ValueType::boolean:
+                return flip();
+            case ValueType::integer:
+                return number(key.min, key.max);
+            case ValueType::duration:
+                return Duration(number(0, 1'000'000'000'000));
+            case ValueType::address:
+                return address(family());
+            case ValueType::endpoint:
+                return endpoint(family());
+            case ValueType::host:
+                return flip() ? ParamValue(endpoint(family())) : ParamValue(address(family()));
+            case ValueType::prefix:
+                return prefix(family());
+            case ValueType::choice:
+                return std::string(pick(key.choices));
+            case ValueType::strings:
+                return std::vector<std::string>{any_text(), any_text()};
+            case ValueType::prefixes:
+                return std::vector<Prefix>{prefix(family()), prefix(family())};
+            case ValueType::ranges: {
+                const auto first = static_cast<std::uint16_t>(number(100, 599));
+                return std::vector<StatusRange>{{first, static_cast<std::uint16_t>(number(first, 599))},
+                                                {404, 404}};
+            }
+            case ValueType::server:
+            case ValueType::servers:
+            case ValueType::check:
+            case ValueType::checks:
+                break;
+        }
+        return std::string();
+    }
+
+    std::mt19937_64 random_;
+    std::uint32_t count_ = 0;
+};
+
+}  // namespace lvs::config::test

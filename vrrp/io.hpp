@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// lvs_vrrp_io: carries out what the machines of vrrp.hpp decide. One Speaker runs all virtual routers of a
+// network namespace.
+//
+// Threads
+//   - The owner's thread (the daemon's main loop) makes, commands and destroys the Speaker. All public
+//   functions are
+//     for that one thread. None of them waits for a packet, an interface or the kernel's routing lock, except
+//     start(), stop() and snapshot(), which wait for the speaker thread to answer (microseconds, it runs at
+//     real-time priority).
+//   - The speaker thread ("vrrp") owns sockets, timers and machines. It runs SCHED_FIFO and with locked
+//   memory where
+//     that is allowed, in a plain epoll loop with nanosecond timeouts on CLOCK_MONOTONIC. It never logs,
+//     never waits for another thread and, between reloads, never allocates. io_engine.cpp
+//   - The address thread ("vrrp-address") adds and removes the virtual addresses. The kernel's routing lock
+//   may make
+//     it wait; adverts go on meanwhile. io_address.cpp
+//   Commands travel through a lock-free stack, events and results through bounded rings; an eventfd wakes the
+//   reader.
+//
+// What it promises
+//   - apply() absorbs a new configuration: a router whose spec did not change keeps its state and its timers.
+//   - A router whose interface is missing, down or without address waits; that is no fault, and it starts by
+//   itself.
+//   - Virtual addresses carry the mark kAddressMark in IFA_PROTO (Linux 5.18 and later), so that start()
+//   removes what
+//     a killed run left behind, and only that. An address that was there before, unmarked, is used but never
+//     removed.
+//   - stop() says goodbye (priority 0), removes the addresses and joins the threads.
+//   - A second Speaker in the same network namespace is refused.
+//
+// Files: io_speaker.cpp (the owner's side), io_engine.cpp (the loop), io_instance.cpp (one machine and its
+// effects), io_link.cpp (interfaces and addresses by rtnetlink), io_socket.cpp (adverts and announcements),
+// io_address.cpp.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "vrrp/vrrp.hpp"
+
+namespace lvs::vrrp {
+
+inline constexpr std::uint8_t kAddressMark = 0x6c;  // IFA_PROTO; the kernel's own values are 1 to 3
+
+// One virtual router. Addresses of both families make two elections that share name, VRID and settings.
+struct RouterSpec {
+    std::string name;  // unique
+    std::string interface;
+    Vrid vrid = Vrid::of(1);
+    Config config;
+    std::vector<Prefix> addresses;
+    std::optional<IpAddress> source4;  // default: the first address of the interface that is not virtual
+    std::optional<IpAddress> source6;  // default: the link-local address
+    friend bool operator==(const RouterSpec&, const RouterSpec&) = default;
+};
+
+// What a router that is not running waits for.
+enum class Waiting : std::uint8_t { none, interface, link, address, fault };
+[[nodiscard]] std::string_view to_string(Waiting waiting);  // "interface"
+
+enum class Trouble : std::uint8_t {
+    none,
+    realtime,        // no SCHED_FIFO: timing depends on the load
+    memory_lock,     // memory may be swapped out
+    socket,          // the advert socket could not be set up; tried again at the next interface change
+    send,            // adverts cannot be sent; reported once until it works again
+    address_add,     // `address` could not be added
+    address_remove,  // `address` could not be removed
+    misconfigured,   // the master announces other addresses, or another router has priority 255
+    netlink,         // interface changes were lost and read again
+};
+[[nodiscard]] std::string_view to_string(Trouble trouble);  // "address-add"
+
+// Everything that happens, in one order.
+struct Event {
+    enum class Kind : std::uint8_t { state, waiting, trouble };
+    Kind kind = Kind::state;
+    std::uint64_t seq = 0;  // without gaps, unless the owner did not drain for kEventCapacity events
+    Time time{};
+    std::string router;  // empty: the speaker as a whole
+    Family family = Family::ipv4;
+    State from = State::initialize, to = State::initialize;  // state
+    Reason reason = Reason::started;
+    Waiting waiting = Waiting::none;  // waiting: none = it runs again
+    Trouble trouble = Trouble::none;
+    int error = 0;  // trouble: errno
+    std::optional<IpAddress> address = std::nullopt;
+};
+inline constexpr std::size_t kEventCapacity = 4096;
+
+struct RouterStatus {
+    std::string name;
+    Family family = Family::ipv4;
+    std::string interface;
+    Vrid vrid = Vrid::of(1);
+    State state = State::initialize;
+    Waiting waiting = Waiting::none;
+    Priority priority = Priority::of(100);    // effective
+    Duration interval{};                      // the master's, as learned
+    Time since{};                             // of the last state change
+    std::optional<IpAddress> source, master;  // ours; the one we follow
+    std::uint32_t addresses = 0;              // virtual addresses held now
+    std::uint64_t address_list_mismatches = 0;
+    Counters counters;
+};
+
+struct Snapshot {
+    std::vector<RouterStatus> routers;  // in the order of apply(), IPv4 before IPv6
+    bool realtime = false, memory_locked = false;
+    std::uint64_t wakeups = 0;
+    Duration latest_wakeup{};        // the worst lateness of a timer
+    std::uint64_t late_wakeups = 0;  // more than 5 ms late
+    std::uint64_t events_lost = 0;
+    std::array<std::uint64_t, kDiscards> discarded{};  // packets that belong to no router of ours
+};
+
+struct SpeakerOptions {
+    bool realtime = true;
+    int realtime_priority = 40;
+    bool lock_memory = true;
+};
+
+class Speaker {
+public:
+    explicit Speaker(SpeakerOptions options = {});
+    ~Speaker();  // stop() if still running
+    Speaker(const Speaker&) = delete;
+    Speaker& operator=(const Speaker&) = delete;
+
+    // Starts the threads and clears leftovers of a killed run. Returns when that is done.
+    [[nodiscard]] Result<void> start();
+    // Says goodbye, removes the addresses, joins. Events of the stop can be drained afterwards.
+    void stop();
+
+    // Replaces the set of routers. An invalid set (two routers with one name, or with one VRID on the same
+    // interface and family, or without addresses) changes nothing.
+    [[nodiscard]] Result<void> apply(std::vector<RouterSpec> routers);
+    // What trackers decide. Unknown names are ignored.
+    void set_priority(const std::string& router, Priority priority);
+    void set_fault(const std::string& router, bool fault);
+
+    [[nodiscard]] int event_fd() const;  // readable while there is something to drain
+    [[nodiscard]] std::vector<Event> drain();
+    [[nodiscard]] Snapshot snapshot() const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lvs::vrrp

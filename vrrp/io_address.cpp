@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "vrrp/io_address.hpp"
+
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <netlink/addr.h>
+#include <netlink/msg.h>
+#include <netlink/route/addr.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace lvs::vrrp::io {
+
+namespace {
+
+constexpr std::size_t kChunk = 64;
+
+struct AddrPut {
+    void operator()(rtnl_addr* addr) const { rtnl_addr_put(addr); }
+};
+struct NlAddrPut {
+    void operator()(nl_addr* addr) const { nl_addr_put(addr); }
+};
+struct MessageFree {
+    void operator()(nl_msg* message) const { nlmsg_free(message); }
+};
+using Addr = std::unique_ptr<rtnl_addr, AddrPut>;
+using NlAddr = std::unique_ptr<nl_addr, NlAddrPut>;
+using Message = std::unique_ptr<nl_msg, MessageFree>;
+
+Addr make_address(int index, const Prefix& prefix) {
+    const auto bytes = prefix.address.bytes();
+    const int family = prefix.address.is_v4() ? AF_INET : AF_INET6;
+    NlAddr local(nl_addr_build(family, bytes.data(), bytes.size()));
+    Addr address(rtnl_addr_alloc());
+    LVS_ASSERT(local != nullptr && address != nullptr);
+    nl_addr_set_prefixlen(local.get(), prefix.length);
+    rtnl_addr_set_ifindex(address.get(), index);
+    rtnl_addr_set_local(address.get(), local.get());
+    if (family == AF_INET6) {
+        // No duplicate detection: the old master may still hold it. Deprecated: never picked as a source.
+        rtnl_addr_set_flags(address.get(), IFA_F_NODAD);
+        rtnl_addr_set_preferred_lifetime(address.get(), 0);
+        rtnl_addr_set_valid_lifetime(address.get(), 0xffffffff);
+    }
+    return address;
+}
+
+std::vector<std::uint8_t> finish(nl_msg* message) {
+    LVS_ASSERT(message != nullptr);
+    auto* header = nlmsg_hdr(message);
+    header->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
+    header->nlmsg_pid = 0;
+    const auto* begin = reinterpret_cast<const std::uint8_t*>(header);
+    std::vector<std::uint8_t> bytes(begin, begin + header->nlmsg_len);
+    bytes.resize(NLMSG_ALIGN(bytes.size()));
+    return bytes;
+}
+
+std::vector<std::uint8_t> add_message(int index, const Prefix& prefix) {
+    nl_msg* raw = nullptr;
+    const auto address = make_address(index, prefix);
+    rtnl_addr_build_add_request(address.get(), NLM_F_CREATE | NLM_F_EXCL, &raw);
+    const Message message(raw);
+    nla_put_u8(raw, IFA_PROTO, kAddressMark);  // unknown to kernels before 5.18, which ignore it
+    return finish(raw);
+}
+
+std::vector<std::uint8_t> remove_message(int index, const Prefix& prefix) {
+    nl_msg* raw = nullptr;
+    const auto address = make_address(index, prefix);
+    rtnl_addr_build_delete_request(address.get(), 0, &raw);
+    const Message message(raw);
+    return finish(raw);
+}
+
+Fd open_netlink() {
+    Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE));
+    const int on = 1;
+    const int size = 1 << 20;
+    if (!fd) return fd;
+    ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
+    return fd;
+}
+
+}  // namespace
+
+AddressSet::AddressSet(int index, std::vector<Prefix> prefixes)
+    : index_(index), prefixes_(std::move(prefixes)), ours_(prefixes_.size(), false) {
+    for (const auto& prefix : prefixes_) {
+        add_.push_back(add_message(index, prefix));
+        remove_.push_back(remove_message(index, prefix));
+    }
+}
+
+// ---- speaker thread
+// -----------------------------------------------------------------------------------------
+
+Result<void> AddressWriter::start(int realtime_priority) {
+    netlink_ = open_netlink();
+    if (!netlink_) return fail_errno(errno, "vrrp: open a netlink socket");
+    thread_ = std::thread([this] { run(); });
+    pthread_setname_np(thread_.native_handle(), "vrrp-address");
+    if (realtime_priority > 0) {
+        const sched_param parameters{.sched_priority = realtime_priority};
+        pthread_setschedparam(thread_.native_handle(), SCHED_FIFO, &parameters);
+    }
+    return {};
+}
+
+void AddressWriter::stop() {
+    if (!thread_.joinable()) return;
+    post({.kind = AddressJob::Kind::quit});
+    thread_.join();
+}
+
+void AddressWriter::post(AddressJob job) {
+    while (!jobs_.push(job)) {  // 4096 jobs behind: wait for the kernel rather than lose one
+        jobs_ready_.notify();
+        std::this_thread::yield();
+    }
+    jobs_ready_.notify();
+}
+
+bool AddressWriter::next(AddressResult& result) {
+    return results_.pop(result);
+}
+
+// ---- address thread
+// -----------------------------------------------------------------------------------------
+
+void AddressWriter::run() {
+    for (;;) {
+        AddressJob job;
+        if (!jobs_.pop(job)) {
+            pollfd waiter{.fd = jobs_ready_.fd(), .events = POLLIN, .revents = 0};
+            ::poll(&waiter, 1, -1);
+            jobs_ready_.clear();
+            continue;
+        }
+        if (job.kind == AddressJob::Kind::quit) return;
+        if (!results_.push(carry_out(job))) ++dropped_;
+        results_ready_.notify();
+    }
+}
+
+AddressResult AddressWriter::carry_out(const AddressJob& job) {
+    AddressResult result{.kind = job.kind, .router = job.router, .family = job.family};
+    if (job.kind == AddressJob::Kind::remove) {
+        remove(*job.set, result);
+    } else {
+        if (job.old_set) inherit(*job.set, *job.old_set);
+        add(*job.set, result);
+        if (job.old_set) remove(*job.old_set, result);
+    }
+    result.held = static_cast<std::uint32_t>(std::count(job.set->ours_.begin(), job.set->ours_.end(), true));
+    return result;
+}
+
+// What both sets hold belongs to the new one from now on.
+void AddressWriter::inherit(AddressSet& set, AddressSet& old_set) {
+    for (std::size_t i = 0; i < set.prefixes_.size(); ++i) {
+        const auto same = std::find(old_set.prefixes_.begin(), old_set.prefixes_.end(), set.prefixes_[i]);
+        if (same == old_set.prefixes_.end()) continue;
+        const auto place = static_cast<std::size_t>(same - old_set.prefixes_.begin());
+        set.ours_[i] = old_set.ours_[place];
+        old_set.ours_[place] = false;
+    }
+}
+
+void AddressWriter::add(AddressSet& set, AddressResult& result) {
+    std::vector<int> errors;
+    for (std::size_t from = 0; from < set.add_.size() && set.wanted.load(); from += kChunk) {
+        const auto to = std::min(from + kChunk, set.add_.size());
+        exchange(set.add_, from, to, errors);
+        for (std::size_t i = from; i < to; ++i) {
+            const int error = errors[i - from];
+            if (error == 0) set.ours_[i] = true;
+            if (error == 0 || error == EEXIST || result.error != 0) continue;
+            result.error = error;
+            result.failed = set.prefixes_[i].address;
+        }
+    }
+    result.complete = set.wanted.load();
+}
+
+// Only what we added: foreign addresses stay.
+void AddressWriter::remove(AddressSet& set, AddressResult& result) {
+    Messages messages;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < set.remove_.size(); ++i) {
+        if (!set.ours_[i]) continue;
+        messages.push_back(set.remove_[i]);
+        places.push_back(i);
+    }
+    std::vector<int> errors;
+    for (std::size_t from = 0; from < messages.size(); from += kChunk) {
+        const auto to = std::min(from + kChunk, messages.size());
+        exchange(messages, from, to, errors);
+        for (std::size_t i = from; i < to; ++i) {
+            const int error = errors[i - from];
+            set.ours_[places[i]] = false;
+            if (error == 0 || error == EADDRNOTAVAIL || error == ENODEV || result.error != 0) continue;
+            result.error = error;
+            result.failed = set.prefixes_[places[i]].address;
+        }
+    }
+    result.complete = true;
+}
+
+// Sends messages [from, to) at once and waits for all their acknowledgements.
+void AddressWriter::exchange(Messages& messages, std::size_t from, std::size_t to, std::vector<int>& errors) {
+    std::array<iovec, kChunk> parts{};
+    const std::uint32_t first_seq = seq_ + 1;
+    for (std::size_t i = from; i < to; ++i) {
+        reinterpret_cast<nlmsghdr*>(messages[i].data())->nlmsg_seq = ++seq_;
+        parts[i - from] = {.iov_base = messages[i].data(), .iov_len = messages[i].size()};
+    }
+    errors.assign(to - from, ETIMEDOUT);
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = to - from;
+    if (::sendmsg(netlink_.get(), &message, 0) < 0) {
+        errors.assign(to - from, errno);
+        return;
+    }
+    for (std::size_t open = to - from; open > 0;) {
+        pollfd waiter{.fd = netlink_.get(), .events = POLLIN, .revents = 0};
+        if (::poll(&waiter, 1, 5000) <= 0 || !read_acks(first_seq, errors, open)) return;
+    }
+}
+
+bool AddressWriter::read_acks(std::uint32_t first_seq, std::vector<int>& errors, std::size_t& open) {
+    std::array<std::uint8_t, 16384> buffer;
+    const auto size = ::recv(netlink_.get(), buffer.data(), buffer.size(), 0);
+    if (size < 0) return errno == EINTR || errno == EAGAIN;
+    int left = static_cast<int>(size);
+    for (auto* message = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(message, left);
+         message = nlmsg_next(message, &left)) {
+        const std::uint32_t place = message->nlmsg_seq - first_seq;
+        if (message->nlmsg_type != NLMSG_ERROR || place >= errors.size()) continue;
+        errors[place] = -static_cast<const nlmsgerr*>(nlmsg_data(message))->error;
+        --open;
+    }
+    return true;
+}
+
+void remove_now(const std::vector<std::pair<int, Prefix>>& addresses) {
+    const Fd fd = open_netlink();
+    for (const auto& [index, prefix] : addresses) {
+        const auto message = remove_message(index, prefix);
+        std::array<std::uint8_t, 4096> answer;
+        if (::send(fd.get(), message.data(), message.size(), 0) < 0) continue;
+        pollfd waiter{.fd = fd.get(), .events = POLLIN, .revents = 0};
+        if (::poll(&waiter, 1, 5000) > 0) (void)::recv(fd.get(), answer.data(), answer.size(), 0);
+    }
+}
+
+}  // namespace lvs::vrrp::io

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Private to lvs_vrrp_io: virtual addresses in the kernel.
+//
+// An AddressSet is the prepared netlink messages of one router on one interface. The AddressWriter sends them
+// on a thread of its own, because the kernel takes its routing lock for each and may keep us waiting; the
+// order of jobs is kept. Each message is matched with its acknowledgement. What was there before and is not
+// ours is left alone.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "vrrp/io.hpp"
+#include "vrrp/io_fd.hpp"
+
+namespace lvs::vrrp::io {
+
+class AddressSet {
+public:
+    AddressSet(int index, std::vector<Prefix> prefixes);
+
+    [[nodiscard]] const std::vector<Prefix>& prefixes() const { return prefixes_; }
+    [[nodiscard]] int index() const { return index_; }
+
+    // A later job for the same router makes an unfinished addition pointless: it stops between two chunks.
+    std::atomic<bool> wanted{false};
+
+private:
+    friend class AddressWriter;
+    int index_;
+    std::vector<Prefix> prefixes_;
+    std::vector<std::vector<std::uint8_t>> add_, remove_;  // one netlink message each
+    std::vector<bool> ours_;                               // added by us; address thread only
+};
+
+struct AddressJob {
+    enum class Kind : std::uint8_t { none, add, remove, replace, quit };
+    Kind kind = Kind::none;
+    std::uint32_t router = 0;  // handed back in the result
+    Family family = Family::ipv4;
+    std::shared_ptr<AddressSet> set =
+        nullptr;  // shared: the router may be gone before its last removal is done
+    std::shared_ptr<AddressSet> old_set = nullptr;  // replace: what is in both stays untouched
+};
+
+struct AddressResult {
+    AddressJob::Kind kind = AddressJob::Kind::none;
+    std::uint32_t router = 0;
+    Family family = Family::ipv4;
+    std::uint32_t held = 0;  // addresses of the set that are on the interface now
+    bool complete = false;   // additions: all are there, or failed and were reported
+    int error = 0;           // of the first that failed
+    std::optional<IpAddress> failed = std::nullopt;
+};
+
+class AddressWriter {
+public:
+    AddressWriter() = default;
+    ~AddressWriter() { stop(); }
+    AddressWriter(const AddressWriter&) = delete;
+    AddressWriter& operator=(const AddressWriter&) = delete;
+
+    [[nodiscard]] Result<void> start(int realtime_priority);
+    void stop();  // finishes all jobs first
+    // Speaker thread.
+    void post(AddressJob job);
+    [[nodiscard]] int result_fd() const { return results_ready_.fd(); }
+    [[nodiscard]] bool next(AddressResult& result);
+    void clear_wakeup() const { results_ready_.clear(); }
+    [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
+
+private:
+    void run();
+    [[nodiscard]] AddressResult carry_out(const AddressJob& job);
+    void add(AddressSet& set, AddressResult& result);
+    void remove(AddressSet& set, AddressResult& result);
+    static void inherit(AddressSet& set, AddressSet& old_set);
+    using Messages = std::vector<std::vector<std::uint8_t>>;
+    void exchange(Messages& messages, std::size_t from, std::size_t to, std::vector<int>& errors);
+    bool read_acks(std::uint32_t first_seq, std::vector<int>& errors, std::size_t& open);
+
+    Fd netlink_;
+    Wakeup jobs_ready_, results_ready_;
+    Ring<AddressJob, 4096> jobs_;
+    Ring<AddressResult, 4096> results_;
+    std::uint32_t seq_ = 0;
+    std::uint64_t dropped_ = 0;
+    std::thread thread_;
+};
+
+// Removes marked addresses, one by one, waiting for each. At start only.
+void remove_now(const std::vector<std::pair<int, Prefix>>& addresses);
+
+}  // namespace lvs::vrrp::io

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "vrrp/io_engine.hpp"
+
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace lvs::vrrp::io {
+
+namespace {
+
+constexpr std::size_t kReceiveBound = 1024;   // packets of one socket in one turn
+constexpr std::size_t kAnnounceBudget = 256;  // frames of one router in one turn
+constexpr Duration kLate = std::chrono::milliseconds(5);
+
+Time monotonic_now() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return Time(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+}
+
+// Memory locked as it is touched: resident size stays what is used. Memory mapped later is not covered.
+bool lock_memory() {
+    return ::mlockall(MCL_CURRENT | MCL_ONFAULT) == 0;
+}
+
+}  // namespace
+
+Engine::Engine(SpeakerOptions options, Shared& shared) : options_(options), shared_(shared) {}
+
+Result<void> Engine::open() {
+    epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
+    if (!epoll_) return fail_errno(errno, "vrrp: epoll");
+    if (auto done = links_.open(); !done) return done;
+    if (auto done = frames_.open(); !done) return done;
+    std::vector<std::pair<int, Prefix>> leftovers;
+    for (const auto& [index, prefix] : links_.leftovers())
+        leftovers.emplace_back(index, prefix);
+    remove_now(leftovers);
+    if (auto done = addresses_.start(options_.realtime ? options_.realtime_priority - 1 : 0); !done)
+        return done;
+    const bool watching = watch(shared_.commands_ready.fd(), &shared_) && watch(links_.fd(), &links_) &&
+                          watch(addresses_.result_fd(), &addresses_);
+    if (!watching) return fail_errno(errno, "vrrp: epoll");
+    return {};
+}
+
+bool Engine::watch(int fd, void* who) {
+    epoll_event event{.events = EPOLLIN, .data = {.ptr = who}};
+    return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+// ---- the loop
+// -----------------------------------------------------------------------------------------------
+
+void Engine::run() {
+    become_realtime();
+    while (!quit_) {
+        wait();
+        run_timers();
+        announce();
+    }
+    addresses_.stop();
+    on_results();
+}
+
+void Engine::become_realtime() {
+    ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+    const auto report = [this](Trouble trouble, int error) {
+        emit({.kind = Event::Kind::trouble, .time = monotonic_now(), .trouble = trouble, .error = error});
+    };
+    if (options_.realtime) {
+        const sched_param parameters{.sched_priority = options_.realtime_priority};
+        const int error =
+            ::pthread_setschedparam(::pthread_self(), SCHED_FIFO | SCHED_RESET_ON_FORK, &parameters);
+        realtime_ = error == 0;
+        if (error != 0) report(Trouble::realtime, error);
+    }
+    if (options_.lock_memory) {
+        memory_locked_ = lock_memory();
+        if (!memory_locked_) report(Trouble::memory_lock, errno);
+    }
+}
+
+// Sleeps until something happened or the next timer is due, and hands over what was received.
+void Engine::wait() {
+    std::array<epoll_event, 64> events;
+    timespec timeout{};
+    const timespec* limit = nullptr;
+    const auto* first = timers_.first();
+    if (!announcing_.empty()) {
+        limit = &timeout;
+    } else if (first != nullptr) {
+        const auto left = std::max(Duration(0), *first->heap_time - monotonic_now()).count();
+        timeout = {.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
+        limit = &timeout;
+    }
+    const int count =
+        ::epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()), limit, nullptr);
+    ++wakeups_;
+    for (int i = 0; i < count; ++i)
+        dispatch(events[static_cast<std::size_t>(i)].data.ptr);
+}
+
+void Engine::dispatch(void* who) {
+    if (who == &shared_) return take_commands();
+    if (who == &links_) return on_links();
+    if (who == &addresses_) return on_results();
+    // A wire may have been closed by an earlier event of the same turn.
+    const auto known =
+        std::find_if(wires_.begin(), wires_.end(), [&](const auto& w) { return w.second.get() == who; });
+    if (known != wires_.end()) receive(*known->second);
+}
+
+void Engine::run_timers() {
+    const Time now = monotonic_now();
+    const auto* first = timers_.first();
+    if (first == nullptr || *first->heap_time > now) return;
+    const Duration late = now - *first->heap_time;
+    latest_wakeup_ = std::max(latest_wakeup_, late);
+    if (late > kLate) {
+        ++late_wakeups_;
+        receive_all();  // a machine may only decide after it heard everything
+    }
+    while (auto* due = timers_.first()) {
+        if (*due->heap_time > now) break;
+        due->advance(std::max(now, *due->heap_time));
+        after(*due);
+    }
+}
+
+void Engine::after(Instance& instance) {
+    timers_.set(instance, instance.deadline());
+    const auto listed = std::find(announcing_.begin(), announcing_.end(), &instance);
+    if (instance.announcing() && listed == announcing_.end()) announcing_.push_back(&instance);
+}
+
+// A slice for every router that has something to announce; adverts go out between two slices.
+void Engine::announce() {
+    std::erase_if(announcing_, [](Instance* instance) { return !instance->announce(kAnnounceBudget); });
+}
+
+// ---- packets
+// ------------------------------------------------------------------------------------------------
+
+void Engine::receive_all() {
+    for (auto& [key, wire] : wires_)
+        receive(*wire);
+}
+
+void Engine::receive(Wire& wire) {
+    std::expected<Datagram, Discard> packet;
+    for (std::size_t n = 0; n < kReceiveBound && wire.socket.receive(packet); ++n) {
+        const auto count = [&](Discard why) { ++discarded_[static_cast<std::size_t>(why)]; };
+        if (!packet) {
+            count(packet.error());
+            continue;
+        }
+        const auto vrid = packet->message.size() > 1 ? packet->message[1] : 0;
+        Instance* instance = wire.by_vrid[vrid];
+        const auto advert = parse(packet->envelope, packet->message);
+        if (instance == nullptr) {
+            count(advert ? Discard::vrid : advert.error());
+        } else if (!advert) {
+            instance->count(advert.error());
+        } else {
+            instance->receive(monotonic_now(), *advert, packet->envelope);
+            after(*instance);
+        }
+    }
+}
+
+Wire* Engine::join(Instance& instance, const Link& link, int& error) {
+    auto& wire = wires_[{link.index, instance.family()}];
+    if (!wire) {
+        auto socket = AdvertSocket::open(instance.family(), link.index, link.name);
+        if (socket) wire = std::make_unique<Wire>(Wire{std::move(*socket), link.index, instance.family()});
+        if (!socket || !watch(wire->socket.fd(), wire.get())) {
+            error = socket ? errno : socket.error().code.value();
+            wires_.erase({link.index, instance.family()});
+            return nullptr;
+        }
+    }
+    wire->by_vrid[instance.spec().vrid.value()] = &instance;
+    ++wire->users;
+    return wire.get();
+}
+
+void Engine::leave(Instance& instance, Wire& wire) {
+    auto& place = wire.by_vrid[instance.spec().vrid.value()];
+    if (place == &instance) place = nullptr;
+    if (--wire.users == 0) wires_.erase({wire.index, wire.family});
+}
+
+std::size_t Engine::send_frames(int index, std::span<const FrameSocket::Frame> frames) {
+    return frames_.send(index, frames);
+}
+
+// ---- interfaces and addresses
+// -------------------------------------------------------------------------------
+
+void Engine::on_links() {
+    const bool changed = links_.read();
+    const Time now = monotonic_now();
+    if (links_.overruns() != overruns_) {
+        overruns_ = links_.overruns();
+        emit({.kind = Event::Kind::trouble, .time = now, .trouble = Trouble::netlink, .error = ENOBUFS});
+    }
+    for (auto& [key, instance] : instances_) {
+        if (changed) instance->update(now, links_.find(instance->spec().interface));
+        for (const auto& gone : links_.removed())
+            instance->on_address_removed(gone);
+        after(*instance);
+    }
+    links_.removed().clear();
+}
+
+void Engine::on_results() {
+    addresses_.clear_wakeup();
+    AddressResult result;
+    while (addresses_.next(result)) {
+        const auto found = instances_.find({result.router, result.family});
+        if (found == instances_.end()) continue;
+        found->second->on_result(monotonic_now(), result);
+        after(*found->second);
+    }
+}
+
+// ---- commands
+// -----------------------------------------------------------------------------------------------
+
+void Engine::take_commands() {
+    shared_.commands_ready.clear();
+    for (auto command = shared_.commands.take(); command; command = std::move(command->next))
+        carry_out(*command);
+}
+
+void Engine::carry_out(Command& command) {
+    const Time now = monotonic_now();
+    switch (command.kind) {
+        case Command::Kind::apply:
+            return apply(command.routers);
+        case Command::Kind::snapshot:
+            return command.answer.set_value(snapshot());
+        case Command::Kind::stop:
+            for (auto& [key, instance] : instances_)
+                instance->stop(now, Reason::stopped);
+            quit_ = true;
+            return;
+        case Command::Kind::priority:
+        case Command::Kind::fault:
+            break;
+    }
+    for (const auto family : {Family::ipv4, Family::ipv6}) {
+        const auto found = instances_.find({command.router, family});
+        if (found == instances_.end()) continue;
+        auto& instance = *found->second;
+        if (command.kind == Command::Kind::priority)
+            instance.set_priority(now, command.priority);
+        else
+            instance.set_fault(now, command.fault, links_.find(instance.spec().interface));
+        after(instance);
+    }
+}
+
+void Engine::apply(std::vector<std::pair<std::uint32_t, RouterSpec>>& routers) {
+    drop_missing(routers);
+    order_.clear();
+    for (const auto& [id, spec] : routers) {
+        for (const auto family : {Family::ipv4, Family::ipv6}) {
+            const bool has = std::any_of(spec.addresses.begin(), spec.addresses.end(),
+                                         [&](const auto& p) { return p.address.family() == family; });
+            if (has) apply_one(id, family, spec);
+        }
+    }
+}
+
+// Those that vanished stop before others start: a VRID may have moved from one router to another.
+void Engine::drop_missing(const std::vector<std::pair<std::uint32_t, RouterSpec>>& routers) {
+    const auto still_there = [&](const Key& key) {
+        return std::any_of(routers.begin(), routers.end(), [&](const auto& router) {
+            const auto& list = router.second.addresses;
+            return router.first == key.first && std::any_of(list.begin(), list.end(), [&](const auto& p) {
+                       return p.address.family() == key.second;
+                   });
+        });
+    };
+    const Time now = monotonic_now();
+    for (auto it = instances_.begin(); it != instances_.end();) {
+        if (still_there(it->first)) {
+            ++it;
+            continue;
+        }
+        it->second->stop(now, Reason::stopped);
+        timers_.set(*it->second, std::nullopt);
+        std::erase(announcing_, it->second.get());
+        it = instances_.erase(it);
+    }
+}
+
+void Engine::apply_one(std::uint32_t id, Family family, const RouterSpec& spec) {
+    const Time now = monotonic_now();
+    order_.emplace_back(id, family);
+    auto& instance = instances_[{id, family}];
+    if (instance && instance->absorb(now, spec)) return after(*instance);
+    if (instance) {
+        instance->stop(now, Reason::stopped);
+        timers_.set(*instance, std::nullopt);
+        std::erase(announcing_, instance.get());
+    }
+    instance = std::make_unique<Instance>(*this, id, family, spec);
+    instance->update(now, links_.find(spec.interface));
+    after(*instance);
+}
+
+void Engine::emit(RawEvent event) {
+    event.seq = ++seq_;
+    if (!shared_.events.push(event)) ++events_lost_;
+    shared_.events_ready.notify();
+}
+
+Snapshot Engine::snapshot() const {
+    Snapshot result;
+    for (const auto& key : order_)
+        result.routers.push_back(instances_.at(key)->status());
+    result.realtime = realtime_;
+    result.memory_locked = memory_locked_;
+    result.wakeups = wakeups_;
+    result.latest_wakeup = latest_wakeup_;
+    result.late_wakeups = late_wakeups_;
+    result.events_lost = events_lost_;
+    result.discarded = discarded_;
+    return result;
+}
+
+}  // namespace lvs::vrrp::io

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Private to lvs_vrrp_io: the speaker thread's loop. The owner's thread makes it and reaches it through
+// Shared only.
+#pragma once
+
+#include <future>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "vrrp/io_instance.hpp"
+#include "vrrp/io_timers.hpp"
+
+namespace lvs::vrrp::io {
+
+struct Command {
+    enum class Kind : std::uint8_t { apply, priority, fault, snapshot, stop };
+    Kind kind = Kind::stop;
+    std::vector<std::pair<std::uint32_t, RouterSpec>> routers;  // apply
+    std::uint32_t router = 0;                                   // priority, fault
+    Priority priority = Priority::of(100);
+    bool fault = false;
+    std::promise<Snapshot> answer;  // snapshot
+    std::unique_ptr<Command> next;
+};
+
+// What the two threads have in common.
+struct Shared {
+    Mailbox<Command> commands;
+    Wakeup commands_ready;
+    Ring<RawEvent, kEventCapacity> events;
+    Wakeup events_ready;
+};
+
+class Engine final : public Host {
+public:
+    Engine(SpeakerOptions options, Shared& shared);
+    [[nodiscard]] Result<void> open();  // owner's thread, before run()
+    void run();                         // until Command::stop
+
+private:
+    using Key = std::pair<std::uint32_t, Family>;
+
+    void emit(RawEvent event) override;
+    Wire* join(Instance& instance, const Link& link, int& error) override;
+    void leave(Instance& instance, Wire& wire) override;
+    void post(AddressJob job) override { addresses_.post(std::move(job)); }
+    std::size_t send_frames(int index, std::span<const FrameSocket::Frame> frames) override;
+
+    void become_realtime();
+    void wait();
+    void dispatch(void* who);
+    [[nodiscard]] bool watch(int fd, void* who);
+
+    void take_commands();
+    void carry_out(Command& command);
+    void apply(std::vector<std::pair<std::uint32_t, RouterSpec>>& routers);
+    void drop_missing(const std::vector<std::pair<std::uint32_t, RouterSpec>>& routers);
+    void apply_one(std::uint32_t id, Family family, const RouterSpec& spec);
+    void on_links();
+    void on_results();
+    void receive(Wire& wire);
+    void receive_all();
+    void run_timers();
+    void announce();
+    void after(Instance& instance);  // must follow every call into an instance
+    [[nodiscard]] Snapshot snapshot() const;
+
+    SpeakerOptions options_;
+    Shared& shared_;
+    Fd epoll_;
+    LinkTable links_;
+    FrameSocket frames_;
+    AddressWriter addresses_;
+    std::map<std::pair<int, Family>, std::unique_ptr<Wire>> wires_;
+    std::map<Key, std::unique_ptr<Instance>> instances_;
+    std::vector<Key> order_;  // of apply(), for snapshots
+    TimerHeap timers_;
+    std::vector<Instance*> announcing_;
+    bool quit_ = false;
+    bool realtime_ = false, memory_locked_ = false;
+    std::uint64_t seq_ = 0, events_lost_ = 0, wakeups_ = 0, late_wakeups_ = 0, overruns_ = 0;
+    Duration latest_wakeup_{};
+    std::array<std::uint64_t, kDiscards> discarded_{};
+};
+
+}  // namespace lvs::vrrp::io

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "vrrp/io_instance.hpp"
+
+#include <linux/if_addr.h>
+
+#include <algorithm>
+
+namespace lvs::vrrp::io {
+
+Instance::Instance(Host& host, std::uint32_t id, Family family, const RouterSpec& spec)
+    : host_(host), id_(id), family_(family), spec_(spec), machine_(spec.config) {
+    take_addresses(spec);
+}
+
+Instance::~Instance() {
+    if (wire_ != nullptr) host_.leave(*this, *wire_);
+}
+
+void Instance::take_addresses(const RouterSpec& spec) {
+    addresses_.clear();
+    wire_list_.clear();
+    for (const auto& prefix : spec.addresses) {
+        if (prefix.address.family() != family_) continue;
+        addresses_.push_back(prefix);
+        const auto bytes = prefix.address.bytes();
+        wire_list_.insert(wire_list_.end(), bytes.begin(), bytes.end());
+    }
+    wire_list_.resize(std::min(wire_list_.size(), kMaxAddresses * (family_ == Family::ipv4 ? 4 : 16)));
+}
+
+// ---- the interface
+// ------------------------------------------------------------------------------------------
+
+bool Instance::is_virtual(const IpAddress& address) const {
+    return std::any_of(addresses_.begin(), addresses_.end(),
+                       [&](const auto& p) { return p.address == address; });
+}
+
+// RFC 9568 5.1.1.1: the primary IPv4 address; 5.1.2.1: the link-local IPv6 address. An owner's own address
+// counts.
+std::optional<IpAddress> Instance::pick_source(const Link& link) const {
+    const auto& wanted = family_ == Family::ipv4 ? spec_.source4 : spec_.source6;
+    std::optional<IpAddress> fallback;
+    for (const auto& [prefix, flags, mark] : link.addresses) {
+        const auto& address = prefix.address;
+        if (address.family() != family_ || (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0) continue;
+        if (wanted) {
+            if (address == *wanted) return address;
+        } else if (family_ == Family::ipv6 && !address.is_link_local()) {
+            continue;
+        } else if (!is_virtual(address)) {
+            return address;
+        } else if (!fallback) {
+            fallback = address;
+        }
+    }
+    return fallback;
+}
+
+Waiting Instance::missing(const Link* link, IpAddress& source) const {
+    if (link == nullptr) return Waiting::interface;
+    if (!link->up) return Waiting::link;
+    if (fault_) return Waiting::fault;
+    const auto found = pick_source(*link);
+    if (!found) return Waiting::address;
+    source = *found;
+    return Waiting::none;
+}
+
+void Instance::update(Time now, const Link* link) {
+    IpAddress source;
+    const auto waiting = missing(link, source);
+    if (machine_.running() && (waiting != Waiting::none || link->index != index_))
+        stop(now, waiting == Waiting::fault ? Reason::fault : Reason::interface);
+    if (waiting != Waiting::none) return wait_for(now, waiting);
+    mac_ = link->mac;
+    if (!machine_.running()) return begin(now, *link, source);
+    machine_.handle(now, SourceChanged{source}, effects_);
+    perform(now);
+}
+
+void Instance::wait_for(Time now, Waiting waiting) {
+    if (waiting == waiting_ && announced_waiting_) return;
+    waiting_ = waiting;
+    announced_waiting_ = true;
+    host_.emit(
+        {.kind = Event::Kind::waiting, .router = id_, .time = now, .family = family_, .waiting = waiting});
+}
+
+void Instance::begin(Time now, const Link& link, const IpAddress& source) {
+    int error = 0;
+    wire_ = host_.join(*this, link, error);
+    if (wire_ == nullptr) return trouble(now, Trouble::socket, error);
+    index_ = link.index;
+    set_ = std::make_shared<AddressSet>(index_, addresses_);
+    if (announced_waiting_) wait_for(now, Waiting::none);
+    announced_waiting_ = false;
+    waiting_ = Waiting::none;
+    machine_.handle(now, Start{source}, effects_);
+    perform(now);
+}
+
+void Instance::stop(Time now, Reason reason) {
+    machine_.handle(now, Stop{reason}, effects_);
+    perform(now);
+    if (wire_ != nullptr) host_.leave(*this, *wire_);
+    wire_ = nullptr;
+    index_ = 0;
+}
+
+// ---- what happens to the machine
+// ----------------------------------------------------------------------------
+
+void Instance::receive(Time now, const Advert& advert, const Envelope& envelope) {
+    check_list(now, advert);
+    machine_.handle(now, Received{advert, envelope.source}, effects_);
+    perform(now);
+}
+
+// RFC 9568 7.1: another list is a misconfiguration to report, not a reason to drop the packet.
+void Instance::check_list(Time now, const Advert& advert) {
+    if (advert.priority == 0) return;
+    const bool differs =
+        !std::equal(advert.addresses.begin(), advert.addresses.end(), wire_list_.begin(), wire_list_.end());
+    if (differs) ++list_mismatches_;
+    if (differs && !list_differs_) trouble(now, Trouble::misconfigured, 0);
+    list_differs_ = list_differs_ || differs;  // reported once per state
+}
+
+void Instance::advance(Time now) {
+    machine_.advance(now, effects_);
+    perform(now);
+}
+
+void Instance::set_priority(Time now, Priority priority) {
+    machine_.handle(now, SetPriority{priority}, effects_);
+    perform(now);
+}
+
+void Instance::set_fault(Time now, bool fault, const Link* link) {
+    if (fault == fault_) return;
+    fault_ = fault;
+    update(now, link);
+}
+
+bool Instance::absorb(Time now, const RouterSpec& spec) {
+    if (spec == spec_) return true;
+    const bool same_place = spec.interface == spec_.interface && spec.vrid == spec_.vrid &&
+                            spec.source4 == spec_.source4 && spec.source6 == spec_.source6;
+    const bool same_kind =
+        spec.config.version == spec_.config.version && spec.config.grouped == spec_.config.grouped;
+    if (!same_place || !same_kind) return false;
+    const bool same_addresses = spec.addresses == spec_.addresses;
+    machine_.configure(now, spec.config, effects_);
+    perform(now);
+    spec_ = spec;
+    if (same_addresses) return true;
+
+    const auto old_set = set_;
+    take_addresses(spec);
+    list_differs_ = false;
+    if (!set_) return true;
+    set_ = std::make_shared<AddressSet>(index_, addresses_);
+    if (machine_.state() != State::master) return true;
+    set_->wanted = true;
+    host_.post({.kind = AddressJob::Kind::replace,
+                .router = id_,
+                .family = family_,
+                .set = set_,
+                .old_set = old_set});
+    on(now, Announce{});
+    adding_ = true;
+    return true;
+}
+
+void Instance::on_result(Time now, const AddressResult& result) {
+    held_ = result.held;
+    if (result.kind == AddressJob::Kind::remove) {
+        if (result.error != 0) trouble(now, Trouble::address_remove, result.error, result.failed);
+        return;
+    }
+    if (result.error != 0) trouble(now, Trouble::address_add, result.error, result.failed);
+    if (result.complete) adding_ = false;
+}
+
+// Somebody else took one of our addresses away: put it back.
+void Instance::on_address_removed(const MarkedAddress& address) {
+    if (machine_.state() != State::master || adding_ || address.index != index_ || !set_) return;
+    if (!is_virtual(address.prefix.address)) return;
+    adding_ = true;
+    host_.post(
+        {.kind = AddressJob::Kind::add, .router = id_, .family = family_, .set = set_, .old_set = nullptr});
+}
+
+// ---- effects
+// ------------------------------------------------------------------------------------------------
+
+void Instance::perform(Time now) {
+    const Effects effects = effects_;
+    effects_.clear();
+    for (const auto& effect : effects)
+        std::visit([&](const auto& one) { on(now, one); }, effect);
+}
+
+void Instance::on(Time now, const SendAdvert& effect) {
+    if (wire_ == nullptr) return;
+    std::array<std::uint8_t, kMaxAdvertSize> buffer;
+    const Advert advert{.version = spec_.config.version,
+                        .family = family_,
+                        .vrid = spec_.vrid,
+                        .priority = effect.priority,
+                        .interval = spec_.config.interval,
+                        .addresses = wire_list_};
+    const Envelope envelope{.source = machine_.source(), .destination = group_address(family_)};
+    const auto size = encode(advert, envelope, buffer);
+    const int error = wire_->socket.send(envelope.source, envelope.destination, {buffer.data(), size});
+    if (error != 0 && send_error_ == 0) trouble(now, Trouble::send, error);
+    send_error_ = error;
+}
+
+void Instance::on(Time, const AddAddresses&) {
+    adding_ = true;
+    set_->wanted = true;
+    host_.post(
+        {.kind = AddressJob::Kind::add, .router = id_, .family = family_, .set = set_, .old_set = nullptr});
+}
+
+void Instance::on(Time, const RemoveAddresses&) {
+    next_announcement_ = SIZE_MAX;
+    adding_ = false;
+    set_->wanted = false;
+    host_.post({.kind = AddressJob::Kind::remove,
+                .router = id_,
+                .family = family_,
+                .set = set_,
+                .old_set = nullptr});
+}
+
+void Instance::on(Time, const Announce&) {
+    next_announcement_ = 0;
+}
+void Instance::on(Time, const Ready&) {}
+
+void Instance::on(Time now, const StateChanged& effect) {
+    since_ = now;
+    list_differs_ = false;
+    host_.emit({.kind = Event::Kind::state,
+                .router = id_,
+                .time = now,
+                .family = family_,
+                .from = effect.from,
+                .to = effect.to,
+                .reason = effect.reason});
+}
+
+bool Instance::announce(std::size_t budget) {
+    std::array<FrameSocket::Frame, FrameSocket::kBatch> frames;
+    while (announcing() && budget > 0) {
+        std::size_t count = 0;
+        for (; count < frames.size() && next_announcement_ + count < addresses_.size(); ++count) {
+            const auto& address = addresses_[next_announcement_ + count].address;
+            auto& frame = frames[count];
+            if (family_ == Family::ipv4) {
+                const auto bytes = encode_garp(mac_, address);
+                frame.size = bytes.size();
+                std::copy(bytes.begin(), bytes.end(), frame.bytes.begin());
+            } else {
+                frame.bytes = encode_na(mac_, machine_.source(), address);
+                frame.size = frame.bytes.size();
+            }
+        }
+        const auto sent = host_.send_frames(index_, {frames.data(), count});
+        if (sent == 0) break;  // the queue of the interface is full: the next burst repeats it
+        next_announcement_ += sent;
+        budget -= std::min(budget, sent);
+    }
+    return announcing();
+}
+
+void Instance::trouble(Time now, Trouble what, int error, std::optional<IpAddress> address) {
+    host_.emit({.kind = Event::Kind::trouble,
+                .router = id_,
+                .time = now,
+                .family = family_,
+                .trouble = what,
+                .error = error,
+                .address = address});
+}
+
+RouterStatus Instance::status() const {
+    RouterStatus status;
+    status.name = spec_.name;
+    status.family = family_;
+    status.interface = spec_.interface;
+    status.vrid = spec_.vrid;
+    status.state = machine_.state();
+    status.waiting = waiting_;
+    status.priority = machine_.priority();
+    status.interval = machine_.master_interval();
+    status.since = since_;
+    if (machine_.running()) status.source = machine_.source();
+    status.master = machine_.master();
+    status.addresses = held_;
+    status.address_list_mismatches = list_mismatches_;
+    status.counters = machine_.counters();
+    return status;
+}
+
+}  // namespace lvs::vrrp::io

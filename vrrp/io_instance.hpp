@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Private to lvs_vrrp_io: one machine, the interface it lives on, and its effects carried out. Owned by the
+// engine, speaker thread only.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "vrrp/io_address.hpp"
+#include "vrrp/io_link.hpp"
+#include "vrrp/io_socket.hpp"
+
+namespace lvs::vrrp::io {
+
+// An Event without its strings, so that the speaker thread never allocates one.
+struct RawEvent {
+    Event::Kind kind = Event::Kind::state;
+    std::uint32_t router = 0;  // 0: the speaker as a whole
+    std::uint64_t seq = 0;
+    Time time{};
+    Family family = Family::ipv4;
+    State from = State::initialize, to = State::initialize;
+    Reason reason = Reason::started;
+    Waiting waiting = Waiting::none;
+    Trouble trouble = Trouble::none;
+    int error = 0;
+    std::optional<IpAddress> address = std::nullopt;
+};
+
+class Instance;
+
+// The socket of one interface and family, and who listens there.
+struct Wire {
+    AdvertSocket socket;
+    int index = 0;
+    Family family = Family::ipv4;
+    std::array<Instance*, 256> by_vrid{};
+    std::size_t users = 0;
+};
+
+// What instances need from the engine.
+class Host {
+public:
+    virtual ~Host() = default;
+    virtual void emit(RawEvent event) = 0;
+    // nullptr and errno when the socket cannot be had.
+    virtual Wire* join(Instance& instance, const Link& link, int& error) = 0;
+    virtual void leave(Instance& instance, Wire& wire) = 0;
+    virtual void post(AddressJob job) = 0;
+    virtual std::size_t send_frames(int index, std::span<const FrameSocket::Frame> frames) = 0;
+};
+
+class Instance {
+public:
+    Instance(Host& host, std::uint32_t id, Family family, const RouterSpec& spec);
+    ~Instance();
+    Instance(const Instance&) = delete;
+    Instance& operator=(const Instance&) = delete;
+
+    [[nodiscard]] std::uint32_t id() const { return id_; }
+    [[nodiscard]] Family family() const { return family_; }
+    [[nodiscard]] const RouterSpec& spec() const { return spec_; }
+    [[nodiscard]] std::optional<Time> deadline() const { return machine_.deadline(); }
+
+    void update(Time now, const Link* link);  // nullptr: there is no such interface
+    void receive(Time now, const Advert& advert, const Envelope& envelope);
+    void advance(Time now);
+    void stop(Time now, Reason reason);
+    void set_priority(Time now, Priority priority);
+    void set_fault(Time now, bool fault, const Link* link);
+    // Takes over a new configuration; false: this change needs a new instance.
+    [[nodiscard]] bool absorb(Time now, const RouterSpec& spec);
+    void on_result(Time now, const AddressResult& result);
+    void on_address_removed(const MarkedAddress& address);
+    void count(Discard discard) { machine_.count(discard); }
+    // Sends up to `budget` announcements; true while there are more.
+    bool announce(std::size_t budget);
+    [[nodiscard]] bool announcing() const { return !adding_ && next_announcement_ < addresses_.size(); }
+    [[nodiscard]] RouterStatus status() const;
+
+    std::size_t heap_place = SIZE_MAX;  // kept by the engine's timer heap
+    std::optional<Time> heap_time;
+
+private:
+    void perform(Time now);
+    void on(Time now, const SendAdvert& effect);
+    void on(Time now, const AddAddresses& effect);
+    void on(Time now, const RemoveAddresses& effect);
+    void on(Time now, const Announce& effect);
+    void on(Time now, const Ready& effect);
+    void on(Time now, const StateChanged& effect);
+
+    [[nodiscard]] Waiting missing(const Link* link, IpAddress& source) const;
+    [[nodiscard]] std::optional<IpAddress> pick_source(const Link& link) const;
+    [[nodiscard]] bool is_virtual(const IpAddress& address) const;
+    void begin(Time now, const Link& link, const IpAddress& source);
+    void wait_for(Time now, Waiting waiting);
+    void trouble(Time now, Trouble trouble, int error, std::optional<IpAddress> address = std::nullopt);
+    void take_addresses(const RouterSpec& spec);
+    void check_list(Time now, const Advert& advert);
+
+    Host& host_;
+    std::uint32_t id_;
+    Family family_;
+    RouterSpec spec_;
+    std::vector<Prefix> addresses_;        // of this family
+    std::vector<std::uint8_t> wire_list_;  // the same, as an advert lists them
+    Machine machine_;
+    Effects effects_;
+    int index_ = 0;
+    Mac mac_{};
+    Wire* wire_ = nullptr;
+    std::shared_ptr<AddressSet> set_;
+    std::uint32_t held_ = 0;
+    bool adding_ = false;
+    bool fault_ = false;
+    std::size_t next_announcement_ = SIZE_MAX;
+    Waiting waiting_ = Waiting::none;
+    bool announced_waiting_ = false;
+    int send_error_ = 0;
+    bool list_differs_ = false;
+    std::uint64_t list_mismatches_ = 0;
+    Time since_{};
+};
+
+}  // namespace lvs::vrrp::io

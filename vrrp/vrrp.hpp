@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// lvs_vrrp: the Virtual Router Redundancy Protocol as a pure machine, and the bytes it speaks.
+//
+// What there is
+//   Machine      one virtual router of one address family: the three states of RFC 9568 section 6.4. Inputs
+//   and the
+//                time go in, effects come out. A router with IPv4 and IPv6 addresses is two machines: the RFC
+//                holds two elections.                                                          machine.cpp
+//   parse(), encode()                     adverts <-> bytes, all checks of section 7.1.  packet.cpp
+//   encode_garp(), encode_na()            what tells the neighbours where an address lives now. neighbour.cpp
+//
+// Words. RFC 9568 renamed Master to Active; the code, the logs and the configuration say `master`, as version
+// 2 and every operator does. `advert`, `skew`, `master down` and `preempt` are those of the RFC.
+//
+// The contract (who may call what)
+//   - A Machine belongs to one driver on one thread. It reads no clock: every call is given `now`, which
+//   never goes
+//     back. It makes no system call, no allocation, no log line and no random choice: the same inputs give
+//     the same effects.
+//   - handle() takes one event, advance() lets time pass, deadline() says when advance() has work. Calls of
+//   advance()
+//     that come too early do nothing; calls that come late are noticed (see "late" below).
+//   - Effects are to be carried out in their order. The order is part of the contract:
+//       taking over:    SendAdvert, AddAddresses, Announce, StateChanged. The advert goes first, so that the
+//       old master
+//                       lets go of the addresses before the neighbours are told to come here.
+//       stepping down:  RemoveAddresses, StateChanged.
+//       stopping:       SendAdvert of priority 0, RemoveAddresses, StateChanged. The next master starts
+//       meanwhile.
+//   - StateChanged is the only source for logs, D-Bus, scripts and metrics about states.
+//   - Late: a machine that was not run for so long that others must have taken over does not speak first. A
+//   master
+//     steps down and listens for one interval and skew; a backup listens the same time again. A driver must
+//     hand over all received packets before it calls advance().
+//
+// Standards: RFC 9568 (version 3), RFC 5798 (its IPv4 checksum with pseudo-header, understood as well), RFC
+// 826 and RFC 5227 (ARP announcements), RFC 4861 section 7.2.6 (unsolicited neighbour advertisements).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <variant>
+
+#include "lvsd/base/base.hpp"
+
+namespace lvs::vrrp {
+
+// ---- constants of the protocol
+// ------------------------------------------------------------------------------
+
+inline constexpr std::uint8_t kProtocol = 112;                              // RFC 9568 5.1.1.4, 5.1.2.4
+inline constexpr std::uint8_t kTtl = 255;                                   // 5.1.1.3, 5.1.2.3
+inline constexpr std::uint8_t kOwner = 255;                                 // 5.2.4: owns the addresses
+inline constexpr Duration kMinInterval = std::chrono::milliseconds(10);     // one centisecond
+inline constexpr Duration kMaxInterval = std::chrono::milliseconds(40950);  // 5.2.7: 12 bits of centiseconds
+inline constexpr std::size_t kMaxAddresses = 255;                           // 5.2.5: one byte
+inline constexpr std::size_t kMaxAdvertSize = 8 + 16 * kMaxAddresses;       // without IP header
+[[nodiscard]] IpAddress group_address(Family family);                       // 224.0.0.18, ff02::12
+
+enum class Version : std::uint8_t { v2 = 2, v3 = 3 };
+enum class State : std::uint8_t { initialize, backup, master };
+[[nodiscard]] std::string_view to_string(State state);  // "initialize"
+
+enum class Reason : std::uint8_t {
+    started,          // Start was given
+    stopped,          // Stop was given by the operator
+    owner,            // started with priority 255
+    master_down,      // the master was silent for the master-down interval
+    priority_zero,    // the master said goodbye
+    higher_priority,  // heard a master with a higher priority
+    higher_address,   // heard a master with the same priority and a higher address
+    interface,        // the interface went away or lost what it needs
+    fault,            // a tracker said so
+    stalled,          // we ran so late that another master is likely
+    group,            // the sync group moves together
+};
+[[nodiscard]] std::string_view to_string(Reason reason);  // "master-down"
+
+// RFC 9568 6.1. In version 2 the skew is a part of one second whatever the interval (RFC 3768 6.1).
+[[nodiscard]] Duration skew_time(Version version, Priority priority, Duration master_interval);
+[[nodiscard]] Duration master_down_interval(Version version, Priority priority, Duration master_interval);
+
+// ---- packets
+// ------------------------------------------------------------------------------------------------
+
+// How the checksum of a version 3 IPv4 advert is made. RFC 9568 5.2.8 sums the message alone; RFC 5798 and
+// most implementations of its time add a pseudo-header. Both are understood; IPv6 always has the
+// pseudo-header.
+enum class Checksum : std::uint8_t { message, pseudo_header };
+
+struct Advert {
+    Version version = Version::v3;
+    Family family = Family::ipv4;
+    Vrid vrid = Vrid::of(1);
+    std::uint8_t priority = 100;  // 0 = the sender stops
+    Duration interval = std::chrono::seconds(1);
+    Checksum checksum = Checksum::message;
+    std::array<std::uint8_t, 8> password{};  // version 2 with simple text authentication, else zero
+    bool authenticated = false;              // version 2: authentication type 1
+    std::span<const std::uint8_t>
+        addresses;  // wire form, 4 or 16 bytes each; points into the caller's buffer
+};
+
+// What the IP header says about a packet.
+struct Envelope {
+    IpAddress source;
+    IpAddress destination;
+    std::uint8_t ttl = kTtl;
+    std::uint8_t minimum_ttl = kTtl;  // lower only for unicast peers behind routers
+};
+
+// Why a packet was not processed. Each is a counter; none is ever a log line by itself.
+enum class Discard : std::uint8_t {
+    truncated,       // shorter than its own fields say
+    ttl,             // RFC 9568 5.1.1.3, 5.1.2.3
+    version,         // not the version this router speaks
+    type,            // 5.2.2
+    vrid,            // not configured on this interface
+    no_addresses,    // 5.2.5
+    interval,        // zero; in version 2 also: another than ours
+    checksum,        // 5.2.8
+    authentication,  // version 2: other type or password
+    source,          // not a configured peer, or our own address
+    owner,           // 7.1: we own the addresses
+    not_running,     // the machine is in initialize
+};
+inline constexpr std::size_t kDiscards = 12;
+[[nodiscard]] std::string_view to_string(Discard discard);  // "no-addresses"
+
+// Checks everything that needs no configuration. The result points into `message`.
+[[nodiscard]] std::expected<Advert, Discard> parse(const Envelope& envelope,
+                                                   std::span<const std::uint8_t> message);
+
+// Splits what an IPv4 raw socket delivers: header and message. Bytes after the IP length are padding.
+struct Ipv4Packet {
+    Envelope envelope;
+    std::span<const std::uint8_t> message;
+};
+[[nodiscard]] std::expected<Ipv4Packet, Discard> split_ipv4(std::span<const std::uint8_t> packet);
+
+// Writes the message without IP header and returns its size; 0 when `out` is too small or there are too many
+// addresses. `envelope` is needed for pseudo-headers only.
+[[nodiscard]] std::size_t encode(const Advert& advert, const Envelope& envelope, std::span<std::uint8_t> out);
+
+// ---- neighbour announcements: whole Ethernet frames
+// ----------------------------------------------------------
+
+using Mac = std::array<std::uint8_t, 6>;
+inline constexpr std::size_t kGarpSize = 42;
+inline constexpr std::size_t kNaSize = 86;
+[[nodiscard]] Mac virtual_mac(Family family, Vrid vrid);  // RFC 9568 7.3
+
+// Gratuitous ARP request: sender and target protocol address are `address`. RFC 9568 6.4.1, RFC 5227 3.
+[[nodiscard]] std::array<std::uint8_t, kGarpSize> encode_garp(const Mac& mac, const IpAddress& address);
+// Unsolicited neighbour advertisement to all nodes: R set, S clear, O set. RFC 9568 6.4.1, RFC 4861 7.2.6.
+[[nodiscard]] std::array<std::uint8_t, kNaSize> encode_na(const Mac& mac, const IpAddress& source,
+                                                          const IpAddress& address);
+
+// ---- the machine
+// --------------------------------------------------------------------------------------------
+
+struct Config {
+    Version version = Version::v3;
+    Priority priority = Priority::of(100);
+    Duration interval = std::chrono::seconds(1);
+    bool preempt = true;
+    Duration preempt_delay{0};  // how long a lower master is tolerated before we take over
+    Duration startup_delay{0};  // how long to stay in initialize after Start
+    Duration refresh_interval = std::chrono::seconds(60);  // announcements of a master in peace; 0 = none
+    bool grouped = false;  // does not take over by itself: says Ready and waits for Promote
+    friend bool operator==(const Config&, const Config&) = default;
+};
+
+// When a new master announces its addresses, counted from the takeover. After the last: every
+// refresh_interval.
+inline constexpr std::array<Duration, 4> kAnnounceAt{Duration(0), Duration(std::chrono::milliseconds(100)),
+                                                     Duration(std::chrono::seconds(1)),
+                                                     Duration(std::chrono::seconds(5))};
+
+// Inputs.
+struct Start {  // the interface is ready; `source` is our primary address there
+    IpAddress source;
+};
+struct Stop {
+    Reason reason = Reason::stopped;
+};
+struct Received {  // parsed, and meant for this router
+    Advert advert;
+    IpAddress source;
+};
+struct SourceChanged {
+    IpAddress source;
+};
+struct SetPriority {  // trackers; never to or from 255
+    Priority priority;
+};
+struct Promote {};  // sync group: all members are ready
+struct Demote {};   // sync group: another member left master
+using Input = std::variant<Start, Stop, Received, SourceChanged, SetPriority, Promote, Demote>;
+
+// Effects.
+struct SendAdvert {
+    std::uint8_t priority = 0;
+    friend bool operator==(const SendAdvert&, const SendAdvert&) = default;
+};
+struct AddAddresses {
+    friend bool operator==(const AddAddresses&, const AddAddresses&) = default;
+};
+struct RemoveAddresses {
+    friend bool operator==(const RemoveAddresses&, const RemoveAddresses&) = default;
+};
+struct Announce {  // one GARP or NA for every address
+    friend bool operator==(const Announce&, const Announce&) = default;
+};
+struct Ready {  // would take over, waits for Promote
+    friend bool operator==(const Ready&, const Ready&) = default;
+};
+struct StateChanged {
+    State from = State::initialize;
+    State to = State::initialize;
+    Reason reason = Reason::started;
+    friend bool operator==(const StateChanged&, const StateChanged&) = default;
+};
+using Effect = std::variant<SendAdvert, AddAddresses, RemoveAddresses, Announce, Ready, StateChanged>;
+
+// The effects of one call, in order. No call yields more than kMax.
+class Effects {
+public:
+    static constexpr std::size_t kMax = 8;
+    void add(const Effect& effect) {
+        LVS_ASSERT(size_ < kMax);
+        items_[size_++] = effect;
+    }
+    void clear() { size_ = 0; }
+    [[nodiscard]] std::size_t size() const { return size_; }
+    [[nodiscard]] bool empty() const { return size_ == 0; }
+    [[nodiscard]] const Effect* begin() const { return items_.data(); }
+    [[nodiscard]] const Effect* end() const { return items_.data() + size_; }
+
+private:
+    std::array<Effect, kMax> items_{};
+    std::size_t size_ = 0;
+};
+
+struct Counters {
+    std::uint64_t became_master = 0;
+    std::uint64_t adverts_sent = 0;
+    std::uint64_t adverts_received = 0;  // accepted ones
+    std::uint64_t zero_sent = 0;         // of priority 0
+    std::uint64_t zero_received = 0;
+    std::uint64_t contests = 0;          // adverts of a second, lower master heard while master
+    std::uint64_t interval_changes = 0;  // the master's interval became another than the last
+    std::uint64_t stalls = 0;            // we ran late enough to ask before speaking
+    std::array<std::uint64_t, kDiscards> discarded{};
+};
+
+class Machine {
+public:
+    explicit Machine(const Config& config);
+
+    void handle(Time now, const Input& input, Effects& out);
+    void advance(Time now, Effects& out);  // does nothing before deadline()
+    // A reload. The state stays; a running timer is touched only when its own interval changed.
+    void configure(Time now, const Config& config, Effects& out);
+
+    [[nodiscard]] std::optional<Time> deadline() const;
+    [[nodiscard]] State state() const { return state_; }
+    [[nodiscard]] bool running() const { return running_; }  // between Start and Stop
+    [[nodiscard]] bool ready() const { return ready_; }
+    [[nodiscard]] Priority priority() const { return priority_; }
+    [[nodiscard]] const Config& config() const { return config_; }
+    [[nodiscard]] Duration master_interval() const { return master_interval_; }
+    [[nodiscard]] const IpAddress& source() const { return source_; }
+    [[nodiscard]] const std::optional<IpAddress>& master() const { return master_; }  // whom a backup follows
+    [[nodiscard]] const Counters& counters() const { return counters_; }
+    void count(Discard discard) { ++counters_.discarded[static_cast<std::size_t>(discard)]; }
+
+private:
+    void on(Time now, const Start& input, Effects& out);
+    void on(Time now, const Stop& input, Effects& out);
+    void on(Time now, const Received& input, Effects& out);
+    void on(Time now, const SourceChanged& input, Effects& out);
+    void on(Time now, const SetPriority& input, Effects& out);
+    void on(Time now, const Promote& input, Effects& out);
+    void on(Time now, const Demote& input, Effects& out);
+
+    [[nodiscard]] bool acceptable(Time now, const Received& input);
+    void hear_as_backup(Time now, const Received& input);
+    void hear_as_master(Time now, const Received& input, Effects& out);
+    void follow(Time now, const Received& input);
+    [[nodiscard]] bool tolerates_lower(Time now);
+    void note_contest(Time now);
+    void reply_to_lower(Time now, Effects& out);
+
+    void enter_election(Time now, Effects& out);
+    void on_master_down(Time now, Effects& out);
+    void on_advert_due(Time now, Effects& out);
+    void on_announce_due(Time now, Effects& out);
+    void become_master(Time now, Reason reason, Effects& out);
+    void become_backup(Time now, Reason reason, Duration wait, Effects& out);
+    void become_initialize(Reason reason, Effects& out);
+    void send(Time now, std::uint8_t priority, Effects& out);
+    void start_announcing(Time now, std::size_t step);
+    [[nodiscard]] Duration skew() const;
+    [[nodiscard]] Duration master_down() const;
+
+    Config config_;
+    Priority priority_;  // configured or set by trackers
+    State state_ = State::initialize;
+    bool running_ = false;
+    bool ready_ = false;
+    IpAddress source_;
+    std::optional<IpAddress> master_;
+    Duration master_interval_;
+    std::optional<Time> timer_;        // initialize: start-up delay; backup: master down; master: next advert
+    std::optional<Time> announce_at_;  // master only
+    std::size_t announce_step_ = 0;    // the step announce_at_ belongs to
+    bool contested_ = false;           // a second master was heard since the last announcement
+    Reason down_reason_ = Reason::master_down;
+    std::optional<Time> lower_since_;  // backup: since when a lower master is heard
+    Time last_sent_{};
+    Time reply_after_{};
+    Time last_{};
+    Counters counters_;
+};
+
+}  // namespace lvs::vrrp
