@@ -72,8 +72,9 @@ def counters(six: bool) -> str:
     for hook, priorities in CHAINS:
         for priority in priorities:
             name = f"{hook}_{'m' if priority < 0 else ''}{abs(priority)}"
-            lines.append(f"chain {name} {{ type filter hook {hook} priority {priority}; meta l4proto {{ 6, 17, 132, 1, 58, 4, "
-                         "41 } counter; meta l4proto { 6, 17 } ct state untracked counter; }")
+            lines.append(f"chain {name} {{\ntype filter hook {hook} priority {priority}\n"
+                         "meta l4proto { 6, 17, 132, 1, 58, 4, 41 } counter\n"
+                         "meta l4proto { 6, 17 } ct state untracked counter\n}")
     return "\n".join([*lines, "}"])
 
 
@@ -82,9 +83,7 @@ def hooks(t, clients, vip, servers, method):
     t.command("nft", "-f", "-", text=counters(six))
     t.cluster(("udp", vip, 80), servers[:1], method=method)
     t.send(*(ip(clients[n], vip, udp(4000, 80)) for n in range(3)))
-    show(t, "nft", "list", "ruleset")
     t.reply(*(ip(servers[0], clients[n], udp(80, 4000)) for n in range(3)))
-    show(t, "nft", "list", "ruleset")
     t.local(ip("2001:db8:c::1" if six else "10.0.0.1", vip, udp(4000, 80)))
     t.reply(ip(servers[0], clients[0], icmp(vip, (3, 3), (1, 4), ip(clients[0], servers[0], udp(4000, 80)))))
     show(t, "nft", "list", "ruleset")
@@ -119,18 +118,17 @@ def hooks_come_and_go(t):
     show(t, "nft", "list", "hooks")
 
 
-TRACKING = """
-table inet track {
-    chain fwd { type filter hook forward priority 200; ct state new counter; ct state established counter;
-        ct state related counter; ct state untracked counter; ct state invalid counter; }
-    chain in { type filter hook input priority 90; ct state new counter; ct state established counter;
-        ct state related counter; ct state untracked counter; ct state invalid counter; }
-    chain out { type filter hook output priority 90; ct state new counter; ct state established counter;
-        ct state related counter; ct state untracked counter; ct state invalid counter; }
-    chain post { type filter hook postrouting priority 90; ct state new counter; ct state established counter;
-        ct state related counter; ct state untracked counter; ct state invalid counter; }
-}"""
-MASQUERADE = "table %s nat { chain post { type nat hook postrouting priority 100; oifname \"sa\" counter masquerade; } }"
+STATES = "\n".join(f"ct state {state} counter" for state in ("new", "established", "related", "untracked", "invalid"))
+TRACKING = "table inet track {\n" + "\n".join(
+    f"chain at_{hook} {{\ntype filter hook {hook} priority {priority}\n{STATES}\n}}"
+    for hook, priority in (("forward", 200), ("input", 90), ("output", 90), ("postrouting", 90))) + "\n}\n"
+MASQUERADE = """table %s nat {
+    chain post {
+        type nat hook postrouting priority 100
+        oifname "sa" counter masquerade
+    }
+}
+"""
 
 
 def _register_tracking():
@@ -195,12 +193,10 @@ def conntrack_reuse(t, clients, vip, servers):
 def ipvs_match(t, clients, vip, servers):
     """`-m ipvs` as kube-proxy and others use it."""
     tables = "ip6tables" if ":" in vip else "iptables"
-    for chain in ("INPUT", "FORWARD", "OUTPUT", "POSTROUTING"):
-        table = ("-t", "mangle")
-        for match in (("--ipvs",), ("!", "--ipvs"), ("--vproto", "17"), ("--vaddr", vip), ("--vport", "80"), ("--vdir", "ORIGINAL"),
-                      ("--vdir", "REPLY"), ("--vmethod", "MASQ"), ("--vmethod", "GATE"), ("--vportctl", "21"),
-                      ("--vaddr", vip, "--vproto", "17", "--vport", "80")):
-            t.command(tables, *table, "-A", chain, "-m", "ipvs", *match)
+    matches = ("--ipvs", "! --ipvs", "--vproto 17", f"--vaddr {vip}", "--vport 80", "--vdir ORIGINAL", "--vdir REPLY",
+               "--vmethod MASQ", "--vmethod GATE", "--vportctl 21", f"--vaddr {vip} --vproto 17 --vport 80")
+    rules = [f"-A {chain} -m ipvs {match}" for chain in ("INPUT", "FORWARD", "OUTPUT", "POSTROUTING") for match in matches]
+    t.command(tables + "-restore", text="\n".join(["*mangle", *rules, "COMMIT", ""]))
     t.cluster(("udp", vip, 80), servers[:1])
     t.cluster(("udp", vip, 81), servers[:1], method=DROUTE)
     t.send(ip(clients[0], vip, udp(4000, 80)), ip(clients[0], vip, udp(4000, 81)), ip(clients[0], vip, udp(4000, 99)))
@@ -225,7 +221,8 @@ def policy_routing(t, clients, vip, servers):
     """The route to a server is looked up by its address alone."""
     six = ("-6",) if ":" in vip else ()
     bad = "2001:db8:2::21" if six else "10.0.2.21"
-    t.command("nft", "-f", "-", text="table inet m { chain p { type filter hook prerouting priority -150; meta mark set 9; } }")
+    t.command("nft", "-f", "-", text="table inet m {\nchain p {\n"
+              "type filter hook prerouting priority -150\nmeta mark set 9\n}\n}\n")
     t.command("ip", *six, "rule", "add", "fwmark", "9", "to", servers[0], "lookup", "99")
     t.command("ip", *six, "route", "add", "default", "via", bad, "table", "99")
     for number, method in ((80, MASQ), (81, DROUTE), (82, TUNNEL)):

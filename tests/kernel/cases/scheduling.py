@@ -122,7 +122,13 @@ def _register_destination_hashes():
 
 def mark_everything(t, mark: int) -> None:
     t.command("nft", "-f", "-", text=f"""
-        table inet marks {{ chain pre {{ type filter hook prerouting priority -150; meta mark set {mark}; }} }}""")
+        table inet marks {{
+            chain pre {{
+                type filter hook prerouting priority -150
+                meta mark set {mark}
+            }}
+        }}
+        """)
 
 
 _register_destination_hashes()
