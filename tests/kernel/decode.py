@@ -41,6 +41,8 @@ class Frames:
             packet = bytes.fromhex(text)
             if len(packet) >= 20 and packet[0] >> 4 == 4:
                 self.known.add(packet[4:6])
+            elif len(packet) >= 48 and packet[6] == wire.FRAGMENT:
+                self.known.add(packet[44:48])
 
     def frame(self, text: str):
         """A comparable form, or None for what belongs to no case (neighbour and group housekeeping)."""
@@ -99,7 +101,10 @@ class Frames:
         fragmented = False
         while after in (wire.HOP_BY_HOP, wire.ROUTING, wire.DESTINATION, wire.FRAGMENT) and len(body) >= 8:
             size = 8 if after == wire.FRAGMENT else 8 * (body[1] + 1)
-            extensions.append(f"{after}:{body[1:size].hex()}")
+            content = body[1:size].hex()
+            if after == wire.FRAGMENT:
+                content = content[:6] + (body[4:8].hex() if body[4:8] in self.known else "new")
+            extensions.append(f"{after}:{content}")
             if after == wire.FRAGMENT:
                 fragmented = bool(struct.unpack_from("!H", body, 2)[0] & 0xFFF9)
             after, body = body[0], body[size:]
@@ -290,7 +295,18 @@ def ipvsadm_output(words: str, text: str):
     if "--stats" in words or "--rate" in words:
         # Counters read now may be a sample of up to two seconds ago: the layout is what counts here.
         return [" ".join(line.split()[:2]) for line in text.splitlines()]
-    return text.splitlines()
+    return _sorted_blocks(text.splitlines())
+
+
+def _sorted_blocks(lines: list[str]) -> list[str]:
+    """Services in one order, each followed by its servers in theirs: ipvsadm leaves marks in that of the dump."""
+    blocks: list[list[str]] = []
+    for line in lines:
+        if line.startswith(("  ->", "-a ")) and blocks:
+            blocks[-1].append(line)
+        else:
+            blocks.append([line])
+    return [line for block in sorted(blocks) for line in block]
 
 
 def _listed_connections(text: str) -> list:

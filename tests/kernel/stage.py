@@ -179,7 +179,8 @@ class Director:
             if token in data and data[VNET_HEADER + 12:VNET_HEADER + 14] == b"\x08\x00":
                 return seen
             link = self.names.get(origin[0])
-            if link:
+            multicast6 = data[VNET_HEADER:VNET_HEADER + 2] == b"\x33\x33"  # group reports of the stack, at random moments
+            if link and not multicast6:
                 seen.append([link, data.hex()])
 
 

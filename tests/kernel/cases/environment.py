@@ -73,6 +73,7 @@ def counters(six: bool) -> str:
         for priority in priorities:
             name = f"{hook}_{'m' if priority < 0 else ''}{abs(priority)}"
             lines.append(f"chain {name} {{\ntype filter hook {hook} priority {priority}\n"
+                         + ("ip6 daddr ff00::/8 return\n" if six else "") +
                          "meta l4proto { 6, 17, 132, 1, 58, 4, 41 } counter\n"
                          "meta l4proto { 6, 17 } ct state untracked counter\n}")
     return "\n".join([*lines, "}"])
@@ -118,7 +119,7 @@ def hooks_come_and_go(t):
     show(t, "nft", "list", "hooks")
 
 
-STATES = "\n".join(f"ct state {state} counter" for state in ("new", "established", "related", "untracked", "invalid"))
+STATES = "ip6 daddr ff00::/8 return\n" + "\n".join(f"ct state {state} counter" for state in ("new", "established", "related", "untracked", "invalid"))
 TRACKING = "table inet track {\n" + "\n".join(
     f"chain at_{hook} {{\ntype filter hook {hook} priority {priority}\n{STATES}\n}}"
     for hook, priority in (("forward", 200), ("input", 90), ("output", 90), ("postrouting", 90))) + "\n}\n"

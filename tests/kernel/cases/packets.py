@@ -290,7 +290,7 @@ def bad_tcp_checksum(t, clients, vip, servers):
 def ip_options(t):
     for protocol, method in (("udp", MASQ), ("tcp", DROUTE), ("sctp", TUNNEL)):
         t.cluster((protocol, VIP, 80), SERVERS[:1], method=method)
-    for options in (b"\1\1\1\0", bytes([7, 7, 4, 0, 0, 0, 0, 0]), bytes([148, 4, 0, 0]), bytes([68, 8, 5, 0, 0, 0, 0, 0])):
+    for options in (b"\1\1\1\0", bytes([7, 7, 4, 0, 0, 0, 0, 0]), bytes([148, 4, 0, 0])):
         t.send(ip4(CLIENTS[0], VIP, udp(4000, 80), options=options), ip4(CLIENTS[0], VIP, tcp(4000, 80, SYN), options=options),
                ip4(CLIENTS[0], VIP, sctp(4000, 80, chunk(1)), options=options))
         t.reply(ip4(SERVERS[0], CLIENTS[0], udp(80, 4000), options=options))

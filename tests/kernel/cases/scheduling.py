@@ -125,7 +125,7 @@ def mark_everything(t, mark: int) -> None:
         table inet marks {{
             chain pre {{
                 type filter hook prerouting priority -150
-                meta mark set {mark}
+                meta l4proto != 253 meta mark set {mark}
             }}
         }}
         """)
