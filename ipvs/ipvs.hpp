@@ -2,13 +2,13 @@
 //
 // lvs_ipvs: the IPVS table as values, and the difference between two of them.
 //
-//   Table        virtual services by key, each with its real servers by key. One type for what we want, for what
-//                the kernel holds and for what we last wrote.
-//   diff()       (desired, actual, owned) -> the shortest ordered list of commands that turns the entries we own
-//                into the desired ones. Foreign services are never touched.
+//   Table        virtual services by key, each with its real servers by key. One type for what we want, for
+//                what the kernel holds and for what we last wrote.
+//   diff()       (desired, actual, owned) -> the shortest ordered list of commands that turns the entries we
+//                own into the desired ones. Foreign services are never touched.
 //
-// The engine makes desired tables, netlink.hpp (lvs_ipvs_io) reads the kernel's and carries out commands. Nothing
-// here does I/O; everything is a value; cost is O(n log n) in the entries looked at.
+// The engine makes desired tables, netlink.hpp (lvs_ipvs_io) reads the kernel's and carries out commands.
+// Nothing here does I/O; everything is a value; cost is O(n log n) in the entries looked at.
 //
 // Terms are those of ipvsadm(8). The kernel interface is described in ipvs/kmod/README.md.
 #pragma once
@@ -43,7 +43,8 @@ struct FwmarkKey {
 };
 using ServiceKey = std::variant<AddressKey, FwmarkKey>;
 [[nodiscard]] std::string to_string(const ServiceKey& key);  // "TCP 192.0.2.10:80", "FWM 7 IPv4"
-[[nodiscard]] std::optional<ServiceKey> parse_service_key(std::string_view text);  // reads what to_string() writes
+// Reads what to_string() writes.
+[[nodiscard]] std::optional<ServiceKey> parse_service_key(std::string_view text);
 [[nodiscard]] Family family_of(const ServiceKey& key);
 
 // Service flags, the uapi bits.
@@ -99,7 +100,7 @@ struct Service {
 
 using Table = std::map<ServiceKey, Service>;
 
-// ---- commands -----------------------------------------------------------------------------------------------
+// ---- commands -------------------------------------------------------------------------------------------
 
 enum class Verb : std::uint8_t { add_service, set_service, delete_service, add_dest, set_dest, delete_dest };
 
@@ -112,7 +113,8 @@ struct Command {
     friend bool operator==(const Command&, const Command&) = default;
 };
 [[nodiscard]] bool is_dest_verb(Verb verb);
-[[nodiscard]] std::string to_string(const Command& command);  // "add server 10.0.0.7:80 to TCP 192.0.2.10:80 ..."
+// "add server 10.0.0.7:80 to TCP 192.0.2.10:80 (nat, weight 1)"
+[[nodiscard]] std::string to_string(const Command& command);
 
 // Services we own: what we put into the kernel, or what a former run of ours left behind.
 using Owned = std::set<ServiceKey>;
@@ -122,10 +124,10 @@ using Owned = std::set<ServiceKey>;
 // A service that is in `desired` is ours from then on, also when the kernel already had it.
 [[nodiscard]] std::vector<Command> diff(const Table& desired, const Table& actual, const Owned& owned);
 
-// ---- the kernel in memory ------------------------------------------------------------------------------------
+// ---- the kernel in memory -------------------------------------------------------------------------------
 
-// What the kernel does with a command, with the kernel's error numbers: EEXIST on add, ESRCH without the service,
-// ENOENT without the server. Plans are proved against it.
+// What the kernel does with a command, with the kernel's error numbers: EEXIST on add, ESRCH without the
+// service, ENOENT without the server. Plans are proved against it.
 [[nodiscard]] std::errc execute(const Command& command, Table& table);
 
 // Equal but for connections and counters.

@@ -45,6 +45,10 @@ namespace lvs::vrrp {
 
 inline constexpr std::uint8_t kAddressMark = 0x6c;  // IFA_PROTO; the kernel's own values are 1 to 3
 
+// Which checksum a version 3 IPv4 advert gets. Automatic: that of RFC 9568 until an advert of another router
+// of ours was heard, then its convention; many implementations still insist on the pseudo-header of RFC 5798.
+enum class ChecksumMode : std::uint8_t { automatic, message, pseudo_header };
+
 // One virtual router. Addresses of both families make two elections that share name, VRID and settings.
 struct RouterSpec {
     std::string name;  // unique
@@ -52,6 +56,11 @@ struct RouterSpec {
     Vrid vrid = Vrid::of(1);
     Config config;
     std::vector<Prefix> addresses;
+    std::vector<Prefix> excluded;  // held and announced like the others, but not in the advert
+    std::vector<Peer> peers;       // of either family; a family without peers uses multicast
+    ChecksumMode checksum = ChecksumMode::automatic;
+    std::string password;              // version 2; up to 8 bytes; empty: none
+    std::string group;                 // routers with the same non-empty group move together
     std::optional<IpAddress> source4;  // default: the first address of the interface that is not virtual
     std::optional<IpAddress> source6;  // default: the link-local address
     friend bool operator==(const RouterSpec&, const RouterSpec&) = default;
@@ -118,6 +127,8 @@ struct Snapshot {
 };
 
 struct SpeakerOptions {
+    std::uint32_t announce_rate = 200'000;  // GARP and NA frames per second and interface
+    std::uint32_t announce_burst = 2'000;
     bool realtime = true;
     int realtime_priority = 40;
     bool lock_memory = true;

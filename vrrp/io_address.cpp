@@ -100,8 +100,7 @@ AddressSet::AddressSet(int index, std::vector<Prefix> prefixes)
     }
 }
 
-// ---- speaker thread
-// -----------------------------------------------------------------------------------------
+// ---- speaker thread ---------------------------------------------------------------------------------------
 
 Result<void> AddressWriter::start(int realtime_priority) {
     netlink_ = open_netlink();
@@ -133,8 +132,7 @@ bool AddressWriter::next(AddressResult& result) {
     return results_.pop(result);
 }
 
-// ---- address thread
-// -----------------------------------------------------------------------------------------
+// ---- address thread ---------------------------------------------------------------------------------------
 
 void AddressWriter::run() {
     for (;;) {

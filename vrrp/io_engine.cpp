@@ -16,8 +16,9 @@ namespace lvs::vrrp::io {
 
 namespace {
 
-constexpr std::size_t kReceiveBound = 1024;   // packets of one socket in one turn
-constexpr std::size_t kAnnounceBudget = 256;  // frames of one router in one turn
+constexpr std::size_t kReceiveBound = 1024;     // packets of one socket in one turn
+constexpr std::uint32_t kAnnounceBudget = 256;  // frames of one router in one turn
+constexpr std::uint32_t kAnnounceSlice = 64;    // tokens worth waking up for
 constexpr Duration kLate = std::chrono::milliseconds(5);
 
 Time monotonic_now() {
@@ -57,8 +58,7 @@ bool Engine::watch(int fd, void* who) {
     return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-// ---- the loop
-// -----------------------------------------------------------------------------------------------
+// ---- the loop ---------------------------------------------------------------------------------------------
 
 void Engine::run() {
     become_realtime();
@@ -94,11 +94,11 @@ void Engine::wait() {
     std::array<epoll_event, 64> events;
     timespec timeout{};
     const timespec* limit = nullptr;
-    const auto* first = timers_.first();
-    if (!announcing_.empty()) {
-        limit = &timeout;
-    } else if (first != nullptr) {
-        const auto left = std::max(Duration(0), *first->heap_time - monotonic_now()).count();
+    auto until = next_announcement();
+    if (const auto* first = timers_.first())
+        until = until ? std::min(*until, *first->heap_time) : *first->heap_time;
+    if (until) {
+        const auto left = std::max(Duration(0), *until - monotonic_now()).count();
         timeout = {.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
         limit = &timeout;
     }
@@ -140,15 +140,62 @@ void Engine::after(Instance& instance) {
     timers_.set(instance, instance.deadline());
     const auto listed = std::find(announcing_.begin(), announcing_.end(), &instance);
     if (instance.announcing() && listed == announcing_.end()) announcing_.push_back(&instance);
+    if (instance.spec().group.empty() || moving_) return;
+    const auto group = groups_.find(instance.spec().group);
+    if (group == groups_.end()) return;
+    moving_ = true;  // the members' own changes are part of this move
+    move_group(group->second);
+    moving_ = false;
 }
 
 // A slice for every router that has something to announce; adverts go out between two slices.
 void Engine::announce() {
-    std::erase_if(announcing_, [](Instance* instance) { return !instance->announce(kAnnounceBudget); });
+    if (announcing_.empty()) return;
+    const Time now = monotonic_now();
+    std::erase_if(announcing_, [&](Instance* instance) {
+        return !instance->announce(pacer(instance->index()), now, kAnnounceBudget);
+    });
 }
 
-// ---- packets
-// ------------------------------------------------------------------------------------------------
+Pacer& Engine::pacer(int index) {
+    return pacers_.try_emplace(index, options_.announce_rate, options_.announce_burst).first->second;
+}
+
+std::optional<Time> Engine::next_announcement() {
+    std::optional<Time> next;
+    for (const auto* instance : announcing_) {
+        const auto at = pacer(instance->index()).ready_at(kAnnounceSlice);
+        next = next ? std::min(*next, at) : at;
+    }
+    return next;
+}
+
+// ---- sync groups ------------------------------------------------------------------------------------------
+
+// After a change of the configuration: who belongs together.
+void Engine::regroup() {
+    groups_.clear();
+    for (auto& [key, instance] : instances_)
+        if (!instance->spec().group.empty()) groups_[instance->spec().group].push_back(instance.get());
+}
+
+void Engine::move_group(std::vector<Instance*>& group) {
+    members_.clear();
+    for (const auto* instance : group)
+        members_.push_back(instance->member());
+    const auto decision = decide(members_);
+    if (decision == Decision::none) return;
+    const Time now = monotonic_now();
+    for (auto* instance : group) {
+        if (decision == Decision::promote)
+            instance->promote(now);
+        else
+            instance->demote(now);
+        after(*instance);
+    }
+}
+
+// ---- packets ----------------------------------------------------------------------------------------------
 
 void Engine::receive_all() {
     for (auto& [key, wire] : wires_)
@@ -165,6 +212,8 @@ void Engine::receive(Wire& wire) {
         }
         const auto vrid = packet->message.size() > 1 ? packet->message[1] : 0;
         Instance* instance = wire.by_vrid[vrid];
+        if (instance != nullptr)
+            packet->envelope.minimum_ttl = minimum_ttl(instance->policy(), packet->envelope.source);
         const auto advert = parse(packet->envelope, packet->message);
         if (instance == nullptr) {
             count(advert ? Discard::vrid : advert.error());
@@ -190,21 +239,32 @@ Wire* Engine::join(Instance& instance, const Link& link, int& error) {
     }
     wire->by_vrid[instance.spec().vrid.value()] = &instance;
     ++wire->users;
+    filter(*wire);
     return wire.get();
+}
+
+void Engine::filter(Wire& wire) {
+    std::array<std::uint8_t, 255> vrids{};
+    std::size_t count = 0;
+    for (std::size_t vrid = 1; vrid < wire.by_vrid.size(); ++vrid)
+        if (wire.by_vrid[vrid] != nullptr) vrids[count++] = static_cast<std::uint8_t>(vrid);
+    wire.socket.only({vrids.data(), count});
 }
 
 void Engine::leave(Instance& instance, Wire& wire) {
     auto& place = wire.by_vrid[instance.spec().vrid.value()];
     if (place == &instance) place = nullptr;
-    if (--wire.users == 0) wires_.erase({wire.index, wire.family});
+    if (--wire.users == 0)
+        wires_.erase({wire.index, wire.family});
+    else
+        filter(wire);
 }
 
 std::size_t Engine::send_frames(int index, std::span<const FrameSocket::Frame> frames) {
     return frames_.send(index, frames);
 }
 
-// ---- interfaces and addresses
-// -------------------------------------------------------------------------------
+// ---- interfaces and addresses -----------------------------------------------------------------------------
 
 void Engine::on_links() {
     const bool changed = links_.read();
@@ -233,8 +293,7 @@ void Engine::on_results() {
     }
 }
 
-// ---- commands
-// -----------------------------------------------------------------------------------------------
+// ---- commands ---------------------------------------------------------------------------------------------
 
 void Engine::take_commands() {
     shared_.commands_ready.clear();
@@ -271,6 +330,7 @@ void Engine::carry_out(Command& command) {
 }
 
 void Engine::apply(std::vector<std::pair<std::uint32_t, RouterSpec>>& routers) {
+    groups_.clear();  // nobody moves while the members change
     drop_missing(routers);
     order_.clear();
     for (const auto& [id, spec] : routers) {
@@ -280,6 +340,9 @@ void Engine::apply(std::vector<std::pair<std::uint32_t, RouterSpec>>& routers) {
             if (has) apply_one(id, family, spec);
         }
     }
+    regroup();
+    for (auto& [name, group] : groups_)
+        move_group(group);
 }
 
 // Those that vanished stop before others start: a VRID may have moved from one router to another.

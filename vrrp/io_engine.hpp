@@ -61,9 +61,14 @@ private:
     void on_links();
     void on_results();
     void receive(Wire& wire);
+    static void filter(Wire& wire);
     void receive_all();
     void run_timers();
     void announce();
+    [[nodiscard]] Pacer& pacer(int index);
+    [[nodiscard]] std::optional<Time> next_announcement();
+    void regroup();
+    void move_group(std::vector<Instance*>& group);
     void after(Instance& instance);  // must follow every call into an instance
     [[nodiscard]] Snapshot snapshot() const;
 
@@ -78,6 +83,10 @@ private:
     std::vector<Key> order_;  // of apply(), for snapshots
     TimerHeap timers_;
     std::vector<Instance*> announcing_;
+    std::map<int, Pacer> pacers_;  // by interface
+    std::map<std::string, std::vector<Instance*>> groups_;
+    std::vector<Member> members_;  // scratch
+    bool moving_ = false;
     bool quit_ = false;
     bool realtime_ = false, memory_locked_ = false;
     std::uint64_t seq_ = 0, events_lost_ = 0, wakeups_ = 0, late_wakeups_ = 0, overruns_ = 0;

@@ -10,6 +10,7 @@ namespace lvs::vrrp::io {
 Instance::Instance(Host& host, std::uint32_t id, Family family, const RouterSpec& spec)
     : host_(host), id_(id), family_(family), spec_(spec), machine_(spec.config) {
     take_addresses(spec);
+    take_policy(spec);
 }
 
 Instance::~Instance() {
@@ -26,10 +27,24 @@ void Instance::take_addresses(const RouterSpec& spec) {
         wire_list_.insert(wire_list_.end(), bytes.begin(), bytes.end());
     }
     wire_list_.resize(std::min(wire_list_.size(), kMaxAddresses * (family_ == Family::ipv4 ? 4 : 16)));
+    for (const auto& prefix : spec.excluded)
+        if (prefix.address.family() == family_) addresses_.push_back(prefix);
 }
 
-// ---- the interface
-// ------------------------------------------------------------------------------------------
+void Instance::take_policy(const RouterSpec& spec) {
+    policy_ = {};
+    for (const auto& peer : spec.peers)
+        if (peer.address.family() == family_) policy_.peers.push_back(peer);
+    if (!spec.password.empty()) {
+        policy_.password.emplace();
+        std::copy_n(spec.password.begin(), std::min(spec.password.size(), policy_.password->size()),
+                    policy_.password->begin());
+    }
+    if (spec.checksum != ChecksumMode::automatic)
+        checksum_ = spec.checksum == ChecksumMode::message ? Checksum::message : Checksum::pseudo_header;
+}
+
+// ---- the interface ----------------------------------------------------------------------------------------
 
 bool Instance::is_virtual(const IpAddress& address) const {
     return std::any_of(addresses_.begin(), addresses_.end(),
@@ -101,17 +116,20 @@ void Instance::begin(Time now, const Link& link, const IpAddress& source) {
 }
 
 void Instance::stop(Time now, Reason reason) {
+    link_lost_ = reason == Reason::interface;  // a goodbye that cannot leave is no trouble
     machine_.handle(now, Stop{reason}, effects_);
     perform(now);
     if (wire_ != nullptr) host_.leave(*this, *wire_);
     wire_ = nullptr;
     index_ = 0;
+    link_lost_ = false;
 }
 
-// ---- what happens to the machine
-// ----------------------------------------------------------------------------
+// ---- what happens to the machine --------------------------------------------------------------------------
 
 void Instance::receive(Time now, const Advert& advert, const Envelope& envelope) {
+    if (const auto why = refuse(policy_, envelope, advert)) return count(*why);
+    if (spec_.checksum == ChecksumMode::automatic) checksum_ = advert.checksum;
     check_list(now, advert);
     machine_.handle(now, Received{advert, envelope.source}, effects_);
     perform(now);
@@ -137,6 +155,16 @@ void Instance::set_priority(Time now, Priority priority) {
     perform(now);
 }
 
+void Instance::promote(Time now) {
+    machine_.handle(now, Promote{}, effects_);
+    perform(now);
+}
+
+void Instance::demote(Time now) {
+    machine_.handle(now, Demote{}, effects_);
+    perform(now);
+}
+
 void Instance::set_fault(Time now, bool fault, const Link* link) {
     if (fault == fault_) return;
     fault_ = fault;
@@ -150,10 +178,11 @@ bool Instance::absorb(Time now, const RouterSpec& spec) {
     const bool same_kind =
         spec.config.version == spec_.config.version && spec.config.grouped == spec_.config.grouped;
     if (!same_place || !same_kind) return false;
-    const bool same_addresses = spec.addresses == spec_.addresses;
+    const bool same_addresses = spec.addresses == spec_.addresses && spec.excluded == spec_.excluded;
     machine_.configure(now, spec.config, effects_);
     perform(now);
     spec_ = spec;
+    take_policy(spec);
     if (same_addresses) return true;
 
     const auto old_set = set_;
@@ -192,8 +221,7 @@ void Instance::on_address_removed(const MarkedAddress& address) {
         {.kind = AddressJob::Kind::add, .router = id_, .family = family_, .set = set_, .old_set = nullptr});
 }
 
-// ---- effects
-// ------------------------------------------------------------------------------------------------
+// ---- effects ----------------------------------------------------------------------------------------------
 
 void Instance::perform(Time now) {
     const Effects effects = effects_;
@@ -204,17 +232,26 @@ void Instance::perform(Time now) {
 
 void Instance::on(Time now, const SendAdvert& effect) {
     if (wire_ == nullptr) return;
+    Advert advert{.version = spec_.config.version,
+                  .family = family_,
+                  .vrid = spec_.vrid,
+                  .priority = effect.priority,
+                  .interval = spec_.config.interval,
+                  .checksum = checksum_,
+                  .addresses = wire_list_};
+    advert.authenticated = policy_.password.has_value();
+    if (policy_.password) advert.password = *policy_.password;
+    if (policy_.peers.empty()) return transmit(now, advert, group_address(family_));
+    for (const auto& peer : policy_.peers)
+        transmit(now, advert, peer.address);
+}
+
+void Instance::transmit(Time now, const Advert& advert, const IpAddress& destination) {
     std::array<std::uint8_t, kMaxAdvertSize> buffer;
-    const Advert advert{.version = spec_.config.version,
-                        .family = family_,
-                        .vrid = spec_.vrid,
-                        .priority = effect.priority,
-                        .interval = spec_.config.interval,
-                        .addresses = wire_list_};
-    const Envelope envelope{.source = machine_.source(), .destination = group_address(family_)};
+    const Envelope envelope{.source = machine_.source(), .destination = destination};
     const auto size = encode(advert, envelope, buffer);
     const int error = wire_->socket.send(envelope.source, envelope.destination, {buffer.data(), size});
-    if (error != 0 && send_error_ == 0) trouble(now, Trouble::send, error);
+    if (error != 0 && !link_lost_ && send_error_ == 0) trouble(now, Trouble::send, error);
     send_error_ = error;
 }
 
@@ -253,26 +290,33 @@ void Instance::on(Time now, const StateChanged& effect) {
                 .reason = effect.reason});
 }
 
-bool Instance::announce(std::size_t budget) {
+FrameSocket::Frame Instance::announcement(const IpAddress& address) const {
+    FrameSocket::Frame frame;
+    if (family_ == Family::ipv4) {
+        const auto bytes = encode_garp(mac_, address);
+        frame.size = bytes.size();
+        std::copy(bytes.begin(), bytes.end(), frame.bytes.begin());
+    } else {
+        frame.bytes = encode_na(mac_, machine_.source(), address);
+        frame.size = frame.bytes.size();
+    }
+    return frame;
+}
+
+bool Instance::announce(Pacer& pacer, Time now, std::uint32_t budget) {
     std::array<FrameSocket::Frame, FrameSocket::kBatch> frames;
     while (announcing() && budget > 0) {
-        std::size_t count = 0;
-        for (; count < frames.size() && next_announcement_ + count < addresses_.size(); ++count) {
-            const auto& address = addresses_[next_announcement_ + count].address;
-            auto& frame = frames[count];
-            if (family_ == Family::ipv4) {
-                const auto bytes = encode_garp(mac_, address);
-                frame.size = bytes.size();
-                std::copy(bytes.begin(), bytes.end(), frame.bytes.begin());
-            } else {
-                frame.bytes = encode_na(mac_, machine_.source(), address);
-                frame.size = frame.bytes.size();
-            }
-        }
-        const auto sent = host_.send_frames(index_, {frames.data(), count});
-        if (sent == 0) break;  // the queue of the interface is full: the next burst repeats it
+        const auto left = addresses_.size() - next_announcement_;
+        const auto wanted = static_cast<std::uint32_t>(std::min({left, frames.size(), std::size_t{budget}}));
+        const auto allowed = pacer.take(now, wanted);
+        if (allowed == 0) break;
+        for (std::uint32_t i = 0; i < allowed; ++i)
+            frames[i] = announcement(addresses_[next_announcement_ + i].address);
+        const auto sent = host_.send_frames(index_, {frames.data(), allowed});
+        pacer.give_back(allowed - static_cast<std::uint32_t>(sent));
+        if (sent == 0) break;  // the queue of the interface is full: later
         next_announcement_ += sent;
-        budget -= std::min(budget, sent);
+        budget -= std::min(budget, static_cast<std::uint32_t>(sent));
     }
     return announcing();
 }

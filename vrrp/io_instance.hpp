@@ -74,8 +74,13 @@ public:
     void on_result(Time now, const AddressResult& result);
     void on_address_removed(const MarkedAddress& address);
     void count(Discard discard) { machine_.count(discard); }
+    [[nodiscard]] const Policy& policy() const { return policy_; }
+    [[nodiscard]] Member member() const { return machine_.member(); }
+    void promote(Time now);
+    void demote(Time now);
     // Sends up to `budget` announcements; true while there are more.
-    bool announce(std::size_t budget);
+    bool announce(Pacer& pacer, Time now, std::uint32_t budget);
+    [[nodiscard]] int index() const { return index_; }
     [[nodiscard]] bool announcing() const { return !adding_ && next_announcement_ < addresses_.size(); }
     [[nodiscard]] RouterStatus status() const;
 
@@ -98,14 +103,19 @@ private:
     void wait_for(Time now, Waiting waiting);
     void trouble(Time now, Trouble trouble, int error, std::optional<IpAddress> address = std::nullopt);
     void take_addresses(const RouterSpec& spec);
+    void take_policy(const RouterSpec& spec);
     void check_list(Time now, const Advert& advert);
+    void transmit(Time now, const Advert& advert, const IpAddress& destination);
+    [[nodiscard]] FrameSocket::Frame announcement(const IpAddress& address) const;
 
     Host& host_;
     std::uint32_t id_;
     Family family_;
     RouterSpec spec_;
-    std::vector<Prefix> addresses_;        // of this family
-    std::vector<std::uint8_t> wire_list_;  // the same, as an advert lists them
+    std::vector<Prefix> addresses_;        // of this family, those of the advert first
+    std::vector<std::uint8_t> wire_list_;  // as an advert lists them
+    Policy policy_;
+    Checksum checksum_ = Checksum::message;
     Machine machine_;
     Effects effects_;
     int index_ = 0;
@@ -115,6 +125,7 @@ private:
     std::uint32_t held_ = 0;
     bool adding_ = false;
     bool fault_ = false;
+    bool link_lost_ = false;
     std::size_t next_announcement_ = SIZE_MAX;
     Waiting waiting_ = Waiting::none;
     bool announced_waiting_ = false;

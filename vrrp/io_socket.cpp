@@ -2,6 +2,7 @@
 #include "vrrp/io_socket.hpp"
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -138,6 +139,27 @@ int AdvertSocket::join() {
     const ipv6_mreq request{.ipv6mr_multiaddr = to_in6(group),
                             .ipv6mr_interface = static_cast<unsigned>(index_)};
     return ::setsockopt(fd_.get(), IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &request, sizeof request);
+}
+
+// An IPv4 raw socket sees the IP header, an IPv6 one does not. Without the filter everything still works,
+// only the counting of foreign VRIDs costs a wakeup each; so a failure is ignored.
+void AdvertSocket::only(std::span<const std::uint8_t> vrids) {
+    std::array<sock_filter, 260> code{};
+    unsigned short size = 0;
+    const auto put = [&](unsigned op, std::size_t yes, std::uint32_t value) {
+        code[size++] = {.code = static_cast<std::uint16_t>(op),
+                        .jt = static_cast<std::uint8_t>(yes),
+                        .jf = 0,
+                        .k = value};
+    };
+    if (family_ == Family::ipv4) put(BPF_LDX | BPF_B | BPF_MSH, 0, 0);
+    put(BPF_LD | BPF_B | (family_ == Family::ipv4 ? BPF_IND : BPF_ABS), 0, 1);
+    for (std::size_t i = 0; i < vrids.size(); ++i)
+        put(BPF_JMP | BPF_JEQ | BPF_K, vrids.size() - i, vrids[i]);
+    put(BPF_RET | BPF_K, 0, 0);
+    put(BPF_RET | BPF_K, 0, 0xffffffff);
+    const sock_fprog program{.len = size, .filter = code.data()};
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
 int AdvertSocket::send(const IpAddress& source, const IpAddress& destination,

@@ -22,6 +22,9 @@ public:
     [[nodiscard]] static Result<AdvertSocket> open(Family family, int index, const std::string& interface);
     [[nodiscard]] int fd() const { return fd_.get(); }
 
+    // Lets the kernel drop adverts of routers that are not ours.
+    void only(std::span<const std::uint8_t> vrids);
+
     // 0 or an errno.
     int send(const IpAddress& source, const IpAddress& destination, std::span<const std::uint8_t> message);
     // False when nothing is waiting. A packet that is not even an IP packet yields its reason.

@@ -58,6 +58,11 @@ Result<void> check_one(const RouterSpec& spec) {
     const auto& config = spec.config;
     if (spec.name.empty()) return refuse("no name");
     if (spec.addresses.empty()) return refuse("no addresses");
+    if (spec.password.size() > 8) return refuse("the password is longer than 8 bytes");
+    if (!spec.password.empty() && config.version != Version::v2)
+        return refuse("only version 2 knows passwords");
+    if (config.version == Version::v2 && config.interval % std::chrono::seconds(1) != Duration(0))
+        return refuse("version 2 knows whole seconds only");
     if (config.interval < kMinInterval || config.interval > kMaxInterval ||
         config.interval % kMinInterval != Duration(0))
         return refuse("advert interval out of range");
@@ -175,6 +180,7 @@ Result<void> Speaker::apply(std::vector<RouterSpec> routers) {
     command->kind = Command::Kind::apply;
     for (auto& spec : routers) {
         const auto id = impl_->id_of(spec.name);
+        spec.config.grouped = !spec.group.empty();
         command->routers.emplace_back(id, std::move(spec));
     }
     impl_->send(std::move(command));

@@ -56,8 +56,7 @@ void Machine::advance(Time now, Effects& out) {
     if (announce_at_ && now >= *announce_at_) on_announce_due(now, out);
 }
 
-// ---- starting and stopping
-// ----------------------------------------------------------------------------------
+// ---- starting and stopping --------------------------------------------------------------------------------
 
 void Machine::on(Time now, const Start& input, Effects& out) {
     if (running_) return;
@@ -108,7 +107,16 @@ void Machine::on(Time now, const Demote&, Effects& out) {
     ready_ = false;
     if (state_ != State::master) return;
     send(now, 0, out);
-    become_backup(now, Reason::group, master_down(), out);
+    become_backup(now, Reason::group, master_down() + regroup_delay(), out);
+}
+
+// Two groups of equal priorities may each win on another wire and step down together. They must not come back
+// together, so each waits a different part of an interval, made from its address.
+Duration Machine::regroup_delay() const {
+    unsigned mixed = 0;
+    for (const auto byte : source_.bytes())
+        mixed = mixed * 31 + byte;
+    return config_.interval * static_cast<std::int64_t>(mixed % 64) / 64;
 }
 
 void Machine::configure(Time now, const Config& config, Effects& out) {
@@ -124,8 +132,7 @@ void Machine::configure(Time now, const Config& config, Effects& out) {
     if (priority_changed && state_ == State::master) send(now, priority_.value(), out);
 }
 
-// ---- adverts
-// ------------------------------------------------------------------------------------------------
+// ---- adverts ----------------------------------------------------------------------------------------------
 
 // (7.1) What depends on this router's configuration. The rest was checked by parse().
 bool Machine::acceptable(Time now, const Received& input) {
@@ -221,8 +228,7 @@ void Machine::reply_to_lower(Time now, Effects& out) {
     send(now, priority_.value(), out);
 }
 
-// ---- time
-// ---------------------------------------------------------------------------------------------------
+// ---- time -------------------------------------------------------------------------------------------------
 
 void Machine::on_master_down(Time now, Effects& out) {
     if (now - *timer_ > master_interval_) {  // we were away: a master may have spoken unheard
@@ -232,6 +238,7 @@ void Machine::on_master_down(Time now, Effects& out) {
     }
     if (!config_.grouped) return become_master(now, down_reason_, out);
     timer_.reset();
+    master_.reset();
     ready_ = true;
     out.add(Ready{});
 }
@@ -268,8 +275,7 @@ void Machine::start_announcing(Time now, std::size_t step) {
     }
 }
 
-// ---- the only writers of state_
-// -----------------------------------------------------------------------------
+// ---- the only writers of state_ ---------------------------------------------------------------------------
 
 void Machine::become_master(Time now, Reason reason, Effects& out) {
     const State from = state_;

@@ -7,7 +7,10 @@
 //   and the
 //                time go in, effects come out. A router with IPv4 and IPv6 addresses is two machines: the RFC
 //                holds two elections.                                                          machine.cpp
+//   decide()     when the members of a sync group move.                                    sync_group.cpp
+//   Pacer        a token bucket for announcements.                                         pacer.cpp
 //   parse(), encode()                     adverts <-> bytes, all checks of section 7.1.  packet.cpp
+//   Policy, refuse()                      peers and passwords: whom a router listens to.   policy.cpp
 //   encode_garp(), encode_na()            what tells the neighbours where an address lives now. neighbour.cpp
 //
 // Words. RFC 9568 renamed Master to Active; the code, the logs and the configuration say `master`, as version
@@ -38,6 +41,7 @@
 // 826 and RFC 5227 (ARP announcements), RFC 4861 section 7.2.6 (unsolicited neighbour advertisements).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -46,13 +50,13 @@
 #include <span>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "lvsd/base/base.hpp"
 
 namespace lvs::vrrp {
 
-// ---- constants of the protocol
-// ------------------------------------------------------------------------------
+// ---- constants of the protocol ----------------------------------------------------------------------------
 
 inline constexpr std::uint8_t kProtocol = 112;                              // RFC 9568 5.1.1.4, 5.1.2.4
 inline constexpr std::uint8_t kTtl = 255;                                   // 5.1.1.3, 5.1.2.3
@@ -86,8 +90,7 @@ enum class Reason : std::uint8_t {
 [[nodiscard]] Duration skew_time(Version version, Priority priority, Duration master_interval);
 [[nodiscard]] Duration master_down_interval(Version version, Priority priority, Duration master_interval);
 
-// ---- packets
-// ------------------------------------------------------------------------------------------------
+// ---- packets ----------------------------------------------------------------------------------------------
 
 // How the checksum of a version 3 IPv4 advert is made. RFC 9568 5.2.8 sums the message alone; RFC 5798 and
 // most implementations of its time add a pseudo-header. Both are understood; IPv6 always has the
@@ -148,8 +151,28 @@ struct Ipv4Packet {
 // addresses. `envelope` is needed for pseudo-headers only.
 [[nodiscard]] std::size_t encode(const Advert& advert, const Envelope& envelope, std::span<std::uint8_t> out);
 
-// ---- neighbour announcements: whole Ethernet frames
-// ----------------------------------------------------------
+// ---- what one router accepts ------------------------------------------------------------------------------
+
+// Unicast: adverts go to and come from known peers only.
+struct Peer {
+    IpAddress address;
+    std::uint8_t minimum_ttl = kTtl;  // lower for a peer behind routers
+    friend bool operator==(const Peer&, const Peer&) = default;
+};
+
+struct Policy {
+    std::vector<Peer> peers;  // of one family; empty: multicast
+    std::optional<std::array<std::uint8_t, 8>>
+        password;  // version 2, simple text authentication (RFC 2338 10.2)
+    friend bool operator==(const Policy&, const Policy&) = default;
+};
+// The lowest TTL that parse() shall accept from this source.
+[[nodiscard]] std::uint8_t minimum_ttl(const Policy& policy, const IpAddress& source);
+// Why this router must not listen to the advert, if so.
+[[nodiscard]] std::optional<Discard> refuse(const Policy& policy, const Envelope& envelope,
+                                            const Advert& advert);
+
+// ---- neighbour announcements: whole Ethernet frames -------------------------------------------------------
 
 using Mac = std::array<std::uint8_t, 6>;
 inline constexpr std::size_t kGarpSize = 42;
@@ -162,8 +185,38 @@ inline constexpr std::size_t kNaSize = 86;
 [[nodiscard]] std::array<std::uint8_t, kNaSize> encode_na(const Mac& mac, const IpAddress& source,
                                                           const IpAddress& address);
 
-// ---- the machine
-// --------------------------------------------------------------------------------------------
+// ---- sync groups ------------------------------------------------------------------------------------------
+
+// Routers that are master together or not at all. A grouped machine says it is ready instead of taking over;
+// the driver asks decide() after every change of a member and carries the answer out at once for all of them.
+struct Member {
+    bool running = false;
+    State state = State::initialize;
+    bool ready = false;
+    bool follows = false;  // a backup that heard a master
+};
+enum class Decision : std::uint8_t { none, promote, demote };
+[[nodiscard]] Decision decide(std::span<const Member> members);
+
+// ---- pacing -----------------------------------------------------------------------------------------------
+
+// A token bucket: how many announcements may leave an interface now.
+class Pacer {
+public:
+    Pacer(std::uint32_t per_second, std::uint32_t burst)
+        : per_second_(per_second), burst_(burst), tokens_(burst) {}
+    // Takes up to `wanted` tokens.
+    [[nodiscard]] std::uint32_t take(Time now, std::uint32_t wanted);
+    void give_back(std::uint32_t tokens) { tokens_ = std::min(burst_, tokens_ + tokens); }
+    // When `wanted` (at most the burst) will be there.
+    [[nodiscard]] Time ready_at(std::uint32_t wanted) const;
+
+private:
+    std::uint32_t per_second_, burst_, tokens_;
+    Time filled_{};
+};
+
+// ---- the machine ------------------------------------------------------------------------------------------
 
 struct Config {
     Version version = Version::v3;
@@ -278,6 +331,9 @@ public:
     [[nodiscard]] Duration master_interval() const { return master_interval_; }
     [[nodiscard]] const IpAddress& source() const { return source_; }
     [[nodiscard]] const std::optional<IpAddress>& master() const { return master_; }  // whom a backup follows
+    [[nodiscard]] Member member() const {
+        return {running_, state_, ready_, state_ == State::backup && master_};
+    }
     [[nodiscard]] const Counters& counters() const { return counters_; }
     void count(Discard discard) { ++counters_.discarded[static_cast<std::size_t>(discard)]; }
 
@@ -309,6 +365,7 @@ private:
     void start_announcing(Time now, std::size_t step);
     [[nodiscard]] Duration skew() const;
     [[nodiscard]] Duration master_down() const;
+    [[nodiscard]] Duration regroup_delay() const;
 
     Config config_;
     Priority priority_;  // configured or set by trackers

@@ -22,5 +22,6 @@ inline constexpr EventId ipvs_failed{"ipvs-failed", "5c0d2b8bb1a94d0f8f1d5c8e6a3
 inline constexpr EventId ipvs_drift{"ipvs-drift", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e0c"};
 inline constexpr EventId service_state{"service-state", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e0d"};
 inline constexpr EventId bus_lost{"bus-lost", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e0e"};
+inline constexpr EventId bus_ready{"bus-ready", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e40"};
 
 }  // namespace lvs::ev

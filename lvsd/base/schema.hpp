@@ -28,7 +28,7 @@ enum class ValueType {
     choice,    // one of `choices`
     strings,   // list of min..max strings; with `choices`: each one of them, none twice
     prefixes,  // list of min..max prefixes
-    ranges,    // status ranges: 200, "200-299", or a list of them
+    ranges,    // status ranges: 200, "200-299", or a list of them; always within 100..599
     // Structure, known to lvs_config alone; not for checker kinds:
     server,   // a host, or a table of section "server"
     servers,  // list of them
@@ -77,6 +77,8 @@ struct KindSpec {
     std::string_view doc;
     std::span<const KeySpec> keys;
     bool needs_port = true;  // false: a server without a port can be checked too (ping)
+    // What the key table cannot say ("a path begins with a slash"); null: there is nothing.
+    Result<void> (*validate)(const Params& params) = nullptr;
 };
 
 }  // namespace lvs

@@ -109,9 +109,16 @@ private:
             (void)read_fields(common_part(value), name, check_keys(), report_);
             return std::nullopt;
         }
+        const auto errors_before = report_.count();
         const auto fields = read_fields(value, name, keys_.at(*kind), report_);
+        const bool complete = report_.count() == errors_before;
         check_timeout(fields);
-        return CheckDraft{to_check(fields, kinds_[*kind]), value.place};
+        const auto& spec = kinds_[*kind];
+        CheckDraft out{to_check(fields, spec), value.place};
+        if (complete && spec.validate)
+            if (const auto valid = spec.validate(out.check.params); !valid)
+                report_.add(value.place, fmt::format("{}: {}", name, valid.error().context));
+        return out;
     }
 
     std::optional<std::size_t> find_kind(const Value& value) {

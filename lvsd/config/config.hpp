@@ -69,5 +69,9 @@ struct Section {
     std::span<const KeySpec> keys;
 };
 [[nodiscard]] std::span<const Section> sections();
+// JSON Schema (draft 2020-12) for editors and CI: keys, types, ranges, defaults; not the cross checks.
+[[nodiscard]] std::string json_schema(std::span<const KindSpec> kinds);
+// lvsd.toml(5) in roff.
+[[nodiscard]] std::string manual(std::span<const KindSpec> kinds);
 
 }  // namespace lvs::config

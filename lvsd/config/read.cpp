@@ -138,17 +138,23 @@ void complain(const KeySpec& key, const Value& value, Report& report) {
                fmt::format("`{}` is {}, expected {}{}", key.key, show(value), expectation(key), hint));
 }
 
+struct Count {
+    std::size_t least = 0;
+    std::size_t most = kMaxList;
+};
+Count count_of(const KeySpec& key) {
+    if (!has_range(key)) return {};
+    return {static_cast<std::size_t>(key.min), static_cast<std::size_t>(key.max)};
+}
+
 // `read_one` gives the item or nothing; every bad item is reported at its own place.
 template <class T, class ReadOne>
-std::optional<ParamValue> read_list(const KeySpec& key, const Value& value, Report& report,
+std::optional<ParamValue> read_list(const KeySpec& key, Count count, const Value& value, Report& report,
                                     ReadOne read_one) {
     const auto* list = std::get_if<List>(&value.data);
-    const auto longest = has_range(key) ? static_cast<std::size_t>(key.max) : kMaxList;
-    if (!list || list->size() < static_cast<std::size_t>(key.min) || list->size() > longest) {
-        report.add(value.place, fmt::format("`{}` {}, expected {}", key.key,
-                                            list ? fmt::format("has {} items", list->size())
-                                                 : fmt::format("is {}", show(value)),
-                                            expectation(key)));
+    if (!list || list->size() < count.least || list->size() > count.most) {
+        const auto found = list ? fmt::format("has {} items", list->size()) : "is " + show(value);
+        report.add(value.place, fmt::format("`{}` {}, expected {}", key.key, found, expectation(key)));
         return std::nullopt;
     }
     std::vector<T> out;
@@ -164,27 +170,30 @@ std::optional<ParamValue> read_list(const KeySpec& key, const Value& value, Repo
 
 std::optional<ParamValue> read_strings(const KeySpec& key, const Value& value, Report& report) {
     std::vector<std::string_view> seen;
-    return read_list<std::string>(key, value, report, [&](const Value& item) -> std::optional<std::string> {
-        const auto* text = std::get_if<std::string>(&item.data);
-        if (!text || text->size() > kMaxString) return std::nullopt;
-        if (key.choices.empty()) return *text;
-        if (std::ranges::find(key.choices, *text) == key.choices.end()) return std::nullopt;
-        if (std::ranges::find(seen, *text) != seen.end()) return std::nullopt;
-        seen.push_back(*text);
-        return *text;
-    });
+    return read_list<std::string>(key, count_of(key), value, report,
+                                  [&](const Value& item) -> std::optional<std::string> {
+                                      const auto* text = std::get_if<std::string>(&item.data);
+                                      if (!text || text->size() > kMaxString) return std::nullopt;
+                                      if (key.choices.empty()) return *text;
+                                      if (std::ranges::find(key.choices, *text) == key.choices.end())
+                                          return std::nullopt;
+                                      if (std::ranges::find(seen, *text) != seen.end()) return std::nullopt;
+                                      seen.push_back(*text);
+                                      return *text;
+                                  });
 }
 
 std::optional<ParamValue> read_prefixes(const KeySpec& key, const Value& value, Report& report) {
-    return read_list<Prefix>(key, value, report, [](const Value& item) -> std::optional<Prefix> {
-        const auto* text = std::get_if<std::string>(&item.data);
-        return text ? parse_prefix(*text) : std::nullopt;
-    });
+    return read_list<Prefix>(key, count_of(key), value, report,
+                             [](const Value& item) -> std::optional<Prefix> {
+                                 const auto* text = std::get_if<std::string>(&item.data);
+                                 return text ? parse_prefix(*text) : std::nullopt;
+                             });
 }
 
 std::optional<ParamValue> read_ranges(const KeySpec& key, const Value& value, Report& report) {
     if (std::holds_alternative<List>(value.data))
-        return read_list<StatusRange>(key, value, report, status_range);
+        return read_list<StatusRange>(key, {1, kMaxList}, value, report, status_range);
     if (const auto one = status_range(value)) return std::vector{*one};
     complain(key, value, report);
     return std::nullopt;
@@ -228,14 +237,8 @@ Value fallback_value(const KeySpec& key) {
         key.type == ValueType::strings || key.type == ValueType::prefixes || key.type == ValueType::ranges;
     if (!list) return fallback_item(key, key.fallback);
     List items;
-    for (auto rest = key.fallback; !rest.empty();) {
-        const auto comma = rest.find(',');
-        auto item = rest.substr(0, comma);
-        rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
-        while (item.starts_with(' '))
-            item.remove_prefix(1);
+    for (const auto item : split_list(key.fallback))
         items.push_back(fallback_item(key, item));
-    }
     return {{}, std::move(items)};
 }
 
@@ -269,6 +272,23 @@ void complain_unknown(const Entry& entry, std::string_view where, std::span<cons
 }
 
 }  // namespace
+
+bool has_range(const KeySpec& key) {
+    return key.min != 0 || key.max != 0;
+}
+
+std::vector<std::string_view> split_list(std::string_view text) {
+    std::vector<std::string_view> out;
+    while (!text.empty()) {
+        const auto comma = text.find(',');
+        auto item = text.substr(0, comma);
+        text = comma == std::string_view::npos ? std::string_view{} : text.substr(comma + 1);
+        while (item.starts_with(' '))
+            item.remove_prefix(1);
+        out.push_back(item);
+    }
+    return out;
+}
 
 bool consists_of(std::string_view text, std::string_view chars) {
     const auto allowed = [chars](char c) {

@@ -58,7 +58,7 @@ constexpr std::array kRouter{
                 "The network interface the adverts go out on and the addresses are added to. It may appear "
                 "after the daemon has started.",
             .example = R"("eth0")",
-            .chars = "!-.0-9;-~"},
+            .chars = "A-Za-z0-9._@+-"},
     KeySpec{
         .key = "vrid",
         .type = ValueType::integer,

@@ -60,6 +60,7 @@ public:
     static constexpr std::size_t kMaxDiagnostics = 1000;
     explicit Report(std::string_view file) : file_(file) {}
     void add(Place place, std::string message);
+    [[nodiscard]] std::size_t count() const { return diagnostics_.size() + suppressed_; }
     [[nodiscard]] bool full() const { return diagnostics_.size() >= kMaxDiagnostics; }
     [[nodiscard]] std::vector<Diagnostic> take();  // by line, then column
 
@@ -100,6 +101,9 @@ struct Fields {
                                  Report& report);
 // "an integer from 1 to 255": for messages and the manual.
 [[nodiscard]] std::string expectation(const KeySpec& key);
+[[nodiscard]] bool has_range(const KeySpec& key);
+// Defaults of the list types are written "a, b".
+[[nodiscard]] std::vector<std::string_view> split_list(std::string_view text);
 [[nodiscard]] bool consists_of(std::string_view text, std::string_view chars);
 
 inline constexpr std::string_view kNameChars = "A-Za-z0-9._-";

@@ -13,6 +13,9 @@ from labkit.waiting import wait_for
 
 LAB = Path(__file__).resolve().parents[1] / "lab"
 
+# Booting takes seconds on an idle machine, and a minute on one that builds something else.
+pytestmark = pytest.mark.limit(600)
+
 
 def lab_run(*command: str, options=(), input="", cwd=None, **environment) -> subprocess.CompletedProcess:
     return subprocess.run([LAB, "run", "--ipvs", "none", *options, "--", *command], input=input, text=True, cwd=cwd,

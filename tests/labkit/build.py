@@ -8,6 +8,7 @@ import sys
 from collections import deque
 
 from . import packages
+from .child import reading
 from .paths import BUILD, ROOT, bin_dir
 from .say import LabError, say
 
@@ -32,10 +33,9 @@ def build(preset: str, *targets: str) -> None:
     if not (BUILD / preset / "build.ninja").exists():
         say(f"configuring build/{preset}")
         _run(["cmake", "--preset", preset, "-S", str(ROOT)], environment, preset)
-    if not all(_knows(preset, target, environment) for target in targets):
-        targets = ()
+    targets = tuple(target for target in targets if _knows(preset, target, environment))
     say(f"building build/{preset}" + (f": {' '.join(targets)}" if targets else ""))
-    _run(["ninja", "-C", str(BUILD / preset), *targets], environment, preset)
+    _run(["ninja", "-C", str(BUILD / preset), "-j", str(os.cpu_count()), *targets], environment, preset)
 
 
 def _knows(preset: str, target: str, environment) -> bool:
@@ -43,20 +43,19 @@ def _knows(preset: str, target: str, environment) -> bool:
     asked = subprocess.run(["ninja", "-C", str(BUILD / preset), "-t", "query", target], env=environment,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if asked.returncode != 0:
-        say(f"this tree has no target '{target}'; building everything")
+        say(f"this tree has no target '{target}' yet")
     return asked.returncode == 0
 
 
 def _run(command: list[str], environment, preset: str) -> None:
     progress = _Progress()
-    running = subprocess.Popen(command, env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, errors="replace")
     last = deque(maxlen=60)
-    for line in running.stdout:
-        last.append(line)
-        progress.show(line)
+    with reading(command, env=environment, cwd=ROOT) as running:
+        for line in running.stdout:
+            last.append(line)
+            progress.show(line)
     progress.end()
-    if running.wait() != 0:
+    if running.returncode != 0:
         raise LabError(f"{command[0]} failed in build/{preset}; it said last:\n" +
                        "".join("    " + line for line in last).rstrip())
 

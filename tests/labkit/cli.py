@@ -3,6 +3,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def main(arguments: list[str]) -> int:
     if os.geteuid() != 0:
         say(f"the lab needs root: sudo tests/lab {' '.join(arguments)}")
         return LAB_FAILED
+    signal.signal(signal.SIGTERM, _unwind)
+    signal.signal(signal.SIGHUP, _unwind)
     try:
         return options.function(options)
     except LabError as error:
@@ -31,6 +34,11 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         say("interrupted")
         return 130
+
+
+def _unwind(number, _frame) -> None:
+    """Ends the lab as Ctrl-C does: everything it has started is ended and removed on the way out."""
+    raise SystemExit(128 + number)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -91,7 +99,10 @@ def _add_demo(commands) -> None:
     parser.add_argument("--keep", action="store_true", help="leave a shell in the running cluster at the end")
     parser.add_argument("--kernel", choices=NAMES, default="6.1", help="default 6.1")
     parser.add_argument("--ipvs", choices=("stock", "bundled"), default="stock", help="default stock")
-    parser.set_defaults(function=lambda options: demo.run(options.kernel, options.ipvs, options.keep))
+    parser.add_argument("--director", choices=("lvsd", "keepalived"), default="lvsd",
+                        help="what runs on the directors; keepalived to compare")
+    parser.set_defaults(function=lambda options: demo.run(options.kernel, options.ipvs, options.keep,
+                                                          options.director))
 
 
 def _add_test(commands) -> None:

@@ -197,6 +197,19 @@ class Cluster:
     def __exit__(self, *_) -> None:
         self.remove()
 
+    def unplug(self, name: str) -> None:
+        """Pulls all cables of a node at the bridges' end."""
+        self._set_ports(name, "down")
+
+    def plug(self, name: str) -> None:
+        """Puts the cables back and waits until the links are running."""
+        self._set_ports(name, "up")
+        wait_for(self._all_links_run, 10.0, f"the links of {name} are running again")
+
+    def _set_ports(self, name: str, state: str) -> None:
+        for index, link in enumerate(self.topology.named(name).links):
+            _ip([f"link set {name}.{index} {state}"], namespace=self._bridge(link.network))
+
     def logs(self) -> str:
         """The end of every log of the cluster, for a failure's report."""
         parts = []

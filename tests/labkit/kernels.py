@@ -188,6 +188,11 @@ def _make_relocatable(tree: Path) -> None:
             if target.startswith("/usr/"):
                 path.unlink()
                 path.symlink_to(os.path.relpath(tree / target[1:], path.parent))
+    # BTF in modules needs pahole and is of no use to us. make reads auto.conf; the compiler reads autoconf.h, which
+    # must stay, because struct module depends on it.
+    for settings in (tree / "usr/src").glob("linux-headers-*/include/config/auto.conf"):
+        kept = [line for line in settings.read_text().splitlines() if "DEBUG_INFO_BTF_MODULES" not in line]
+        settings.write_text("\n".join(kept) + "\n")
     for makefile in (tree / "usr/src").glob("linux-headers-*/Makefile"):
         text = makefile.read_text()
         makefile.write_text(re.sub(r"(?<![\w/.)])/usr/(src|lib)/linux-", rf"{final}/usr/\1/linux-", text))

@@ -10,6 +10,7 @@ import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
+from .child import reading
 from .say import LabError, say
 
 # What for: which packages.
@@ -23,9 +24,10 @@ GROUPS = {
     "cluster": ("iproute2", "iputils-ping", "procps"),
     "module": ("make", "gcc-12", "kmod", "xz-utils"),
     "demo": ("ipvsadm",),
+    "compare": ("keepalived",),
     "test": (
-        "python3-pytest", "ipvsadm", "keepalived", "nginx-light", "curl", "tcpdump", "dbus", "iputils-arping",
-        "clang-14", "libclang-rt-14-dev", "clang-format-14", "openssl", "systemd",
+        "python3-pytest", "cpio", "ipvsadm", "keepalived", "nginx-light", "curl", "tcpdump", "dbus", "iputils-arping",
+        "clang-format-14", "openssl", "systemd",
     ),
 }
 
@@ -81,14 +83,13 @@ def _install(names) -> int:
     environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     command = ["apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0", "-o", "Dpkg::Progress-Fancy=0",
                "--no-install-recommends", "install", *names]
-    apt = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT, text=True, errors="replace")
     kept = []
-    for line in apt.stdout:
-        kept.append(line)
-        if line.startswith(("Need to get", "Fetched", "After this", "Setting up", "E:")):
-            say("  " + line.rstrip())
-    if apt.wait() != 0:
+    with reading(command, env=environment) as apt:
+        for line in apt.stdout:
+            kept.append(line)
+            if line.startswith(("Need to get", "Fetched", "After this", "Setting up", "E:")):
+                say("  " + line.rstrip())
+    if apt.returncode != 0:
         say("apt-get said last:\n" + "".join("    " + line for line in kept[-15:]).rstrip())
     return apt.returncode
 

@@ -12,7 +12,8 @@ import sys
 
 import pytest
 
-MARK = "@lab "
+from .suites import MARK
+
 LIMIT = 120.0
 
 

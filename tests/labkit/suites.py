@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
+from .child import reading
 from .paths import LOGS, ROOT
-from .pytest_lab import MARK
 
+MARK = "@lab "  # begins a message of pytest_lab.py, which this module must not import: pytest may not be there yet
 SKIPPED_STATUS = 77
 MAX_PATTERN = 60_000  # of one command line argument; the kernel's limit is 128 KiB
 
@@ -61,9 +62,7 @@ def _ctest_run(suite: str, directory: Path, tally, arguments: list[str], expecte
     command = ["ctest", "--test-dir", str(directory), "-j", str(os.cpu_count()), "--output-junit", str(junit),
                "--timeout", "300", *arguments]
     before = len(tally.results)
-    with open(LOGS / f"{suite}.log", "a") as log:
-        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                   errors="replace", stdin=subprocess.DEVNULL)
+    with open(LOGS / f"{suite}.log", "a") as log, reading(command) as running:
         failed = []
         for line in running.stdout:
             log.write(line)
@@ -72,7 +71,6 @@ def _ctest_run(suite: str, directory: Path, tally, arguments: list[str], expecte
                 tally.add(_result(suite, ended[1], "passed", float(ended[4])))
             elif ended:
                 failed.append(ended[1])
-        running.wait()
     for case in ElementTree.parse(junit).getroot().iter("testcase") if junit.exists() else ():
         if case.get("name") in failed:
             _add_unpassed(suite, tally, case)
@@ -153,14 +151,13 @@ def pytest_suite(suite: str, file: Path, tally, wanted, command, environment) ->
             return
         arguments = selected
     run = PytestRun(suite, tally)
-    with open(LOGS / f"{suite}-{file.stem}.log", "w") as log:
-        running = subprocess.Popen(command(arguments), cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    log_path = LOGS / f"{suite}-{file.stem}.log"
+    with open(log_path, "w") as log, reading(command(arguments), cwd=ROOT, env=environment) as running:
         for line in running.stdout:
             log.write(line)
             log.flush()
             run.take(line)
-        run.finish(name, running.wait())
+    run.finish(name, running.returncode)
 
 
 def _collect(name: str, suite: str, wanted, environment) -> list[str]:

@@ -139,8 +139,9 @@ int main(int argc, char** argv) {
     CLI::App app("a VRRP speaker for tests");
     Options options;
     std::string interval = "1s", preempt_delay = "0s", startup_delay = "0s";
-    int vrid = 1, priority = 100;
-    std::vector<std::string> addresses;
+    int vrid = 1, priority = 100, version = 3;
+    std::vector<std::string> addresses, peers, excluded;
+    std::string checksum;
     bool no_preempt = false, plain = false;
     options.spec.name = "r";
     app.add_option("--name", options.spec.name);
@@ -152,6 +153,12 @@ int main(int argc, char** argv) {
     app.add_option("--copies", options.copies);
     app.add_option("--preempt-delay", preempt_delay);
     app.add_option("--startup-delay", startup_delay);
+    app.add_option("--version", version);
+    app.add_option("--password", options.spec.password);
+    app.add_option("--group", options.spec.group);
+    app.add_option("--peer", peers);
+    app.add_option("--excluded", excluded);
+    app.add_option("--checksum", checksum);
     app.add_flag("--no-preempt", no_preempt);
     app.add_flag("--no-realtime", plain);
     CLI11_PARSE(app, argc, argv);
@@ -162,6 +169,13 @@ int main(int argc, char** argv) {
     options.spec.config.startup_delay = parse_duration(startup_delay).value();
     options.spec.config.preempt = !no_preempt;
     options.speaker.realtime = options.speaker.lock_memory = !plain;
+    if (version == 2) options.spec.config.version = Version::v2;
+    if (checksum == "message") options.spec.checksum = ChecksumMode::message;
+    if (checksum == "pseudo-header") options.spec.checksum = ChecksumMode::pseudo_header;
+    for (const auto& text : peers)
+        options.spec.peers.push_back({.address = IpAddress::parse(text).value()});
+    for (const auto& text : excluded)
+        options.spec.excluded.push_back(parse_prefix(text).value());
     for (const auto& text : addresses)
         options.spec.addresses.push_back(parse_prefix(text).value());
     return run(options);

@@ -13,7 +13,8 @@
 //   util.cpp   the small things both need.
 //
 // The wire to the host is four virtio-serial ports, each a plain byte stream:
-//   lab.in  lab.out  lab.err   the command's stdin (after one byte that says the host is there), stdout, stderr;
+//   lab.in  lab.out  lab.err   the command's stdin (after one byte that says the host is there), stdout,
+//   stderr;
 //                              with a terminal lab.in and lab.out only
 //   lab.ctl                    one line per message. Guest to host: "started", "exit STATUS OUT ERR" (OUT and
 //   ERR

@@ -44,6 +44,25 @@ TEST(Errors, SyntaxWithItsPlace) {
     EXPECT_THAT(errors_of("[global\n"), HasSubstr("1:8: not valid TOML: table header: expected ']'"));
 }
 
+// Input that toml++ has assertions about.
+TEST(Errors, BrokenTableHeaders) {
+    EXPECT_EQ(
+        errors_of("[[[x]]]\n"),
+        "1:3: not valid TOML: key: expected bare key starting character or string delimiter, saw '['\n");
+    EXPECT_EQ(
+        errors_of("[,]\n"),
+        "1:2: not valid TOML: key: expected bare key starting character or string delimiter, saw ','\n");
+}
+
+TEST(Errors, LettersOutsideOfQuotes) {
+    EXPECT_EQ(errors_of("[\xC3\xA4]\n"),
+              "1:2: not valid TOML: key: expected bare key starting character or string delimiter, saw "
+              "'\xC3\xA4'\n");
+    EXPECT_THAT(errors_of("[global]\non_stop = \xC3\xA4\n"), HasSubstr("2:11: not valid TOML"));
+    EXPECT_THAT(errors_of("[global]\non_stop \xE3\x80\x80= 'keep'\n"), HasSubstr("2:9: not valid TOML"));
+    EXPECT_EQ(in_check("{ kind = 'http', body = \"\"\"\\\n \xC3\xA4\"\"\" }"), "");
+}
+
 TEST(Errors, DuplicateKeysAndTables) {
     EXPECT_EQ(errors_of("[global]\non_stop = 'keep'\non_stop = 'keep'\n"),
               "3:11: `on_stop` is defined twice\n");
@@ -121,7 +140,7 @@ TEST(Errors, WrongType) {
 TEST(Errors, Missing) {
     EXPECT_EQ(errors_of("[virtual_router.r]\n"),
               "1:1: [virtual_router.r] has no `interface`, expected a string of 1 to 15 characters from "
-              "[!-.0-9;-~]\n"
+              "[A-Za-z0-9._@+-]\n"
               "1:1: [virtual_router.r] has no `vrid`, expected an integer from 1 to 255\n"
               "1:1: [virtual_router.r] has no `addresses`, expected a list of 1 to 255 addresses such as "
               "\"192.0.2.1/24\" or \"2001:db8::1/64\"\n");
@@ -184,6 +203,7 @@ TEST(Errors, BoundsOfRouters) {
                          std::string(name) + "'\n");
     };
     EXPECT_EQ(interface("123456789012345"), "");
+    EXPECT_EQ(interface("br-0.7@x+_"), "");
     EXPECT_NE(interface("1234567890123456"), "");
     EXPECT_NE(interface(""), "");
     EXPECT_NE(interface("eth/0"), "");
@@ -448,6 +468,14 @@ TEST(Errors, TimeoutOutlastsInterval) {
               "3:52: `timeout` is 1.5s, expected at most the `interval` of 1s\n");
     EXPECT_EQ(in_check("{ kind = 'tcp', interval = '500ms' }"),
               "3:36: `timeout` is 1s by default, expected at most the `interval` of 500ms\n");
+}
+
+TEST(Errors, WhatTheKindItselfRefuses) {
+    EXPECT_EQ(in_check("{ kind = 'http', path = '?' }"),
+              "3:9: check in [virtual_service.s]: path must not begin with `?`\n");
+    // Not asked while keys are wrong: it would judge half of them.
+    EXPECT_EQ(in_check("{ kind = 'http', path = '' }"),
+              "3:33: `path` is \"\", expected a string of 1 to 1024 characters\n");
 }
 
 TEST(Errors, CheckOrChecks) {

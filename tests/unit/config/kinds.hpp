@@ -19,7 +19,12 @@ inline constexpr std::array kHttpKeys{
             .max = 1024,
             .doc = "What to get."},
     KeySpec{.key = "host", .type = ValueType::string, .doc = "The Host header."},
-    KeySpec{.key = "status", .type = ValueType::ranges, .fallback = "200-299, 304", .doc = "Good statuses."},
+    KeySpec{.key = "status",
+            .type = ValueType::ranges,
+            .fallback = "200-299, 304",
+            .min = 100,
+            .max = 599,
+            .doc = "Good statuses."},
     KeySpec{.key = "body", .type = ValueType::string, .doc = "What the body holds."},
     KeySpec{
         .key = "method", .type = ValueType::choice, .fallback = "GET", .choices = kMethods, .doc = "Method."},
@@ -52,9 +57,16 @@ inline constexpr std::array kDnsKeys{
             .doc = "Good answers."},
 };
 
+// What a key table cannot say.
+inline Result<void> validate_http(const Params& params) {
+    if (param<std::string>(params, "path")->starts_with('?'))
+        return fail(std::errc::invalid_argument, "path must not begin with `?`");
+    return {};
+}
+
 inline constexpr std::array kKinds{
     KindSpec{"tcp", "Connects.", {}},
-    KindSpec{"http", "Gets a page.", kHttpKeys},
+    KindSpec{"http", "Gets a page.", kHttpKeys, true, validate_http},
     KindSpec{"dns", "Asks for a name.", kDnsKeys},
     KindSpec{"ping", "Sends an echo request.", {}, false},
 };

@@ -78,8 +78,7 @@ TEST(Diff, OwnedThatIsNotThereIsNoCommand) {
     EXPECT_EQ(plan({}, {}, {kWeb, kMail}), Lines{});
 }
 
-// ---- properties
-// ---------------------------------------------------------------------------------------------
+// ---- properties -----------------------------------------------------------------------------------------
 
 struct Case {
     Table desired, actual;

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "checkers/client.hpp"
+
+#include <pwd.h>
+
+#include <algorithm>
+#include <map>
+
+namespace lvs::checkers {
+
+struct WorkerClient::Slot {
+    CheckSpec spec;
+    std::vector<CheckId> users;
+    CheckInfo info;
+    Time since{};  // what a worker found out earlier concerns another check that had this slot
+};
+
+namespace {
+
+Supervisor::Program program_of(const WorkerClient::Options& options) {
+    Supervisor::Program program{.path = options.program, .silence = options.silence};
+    if (const auto* entry = getpwnam(options.user.c_str()); entry && entry->pw_uid != 0) {
+        program.user = entry->pw_uid;
+        program.group = entry->pw_gid;
+    }
+    return program;
+}
+
+bool says_the_same(const Transition& a, const Transition& b) {
+    return a.state == b.state && a.weight_percent == b.weight_percent;
+}
+
+}  // namespace
+
+WorkerClient::WorkerClient(asio::io_context& io, const Options& options, Callbacks callbacks)
+    : callbacks_(std::move(callbacks)) {
+    LVS_ASSERT(options.workers >= 1 && options.workers <= 16);
+    const auto program = program_of(options);
+    for (std::size_t worker = 0; worker < options.workers; ++worker) {
+        Supervisor::Callbacks from_worker{
+            .on_ready = [this, worker] { on_ready(worker); },
+            .on_message = [this, worker](const wire::FromWorker& message) { on_message(worker, message); },
+            .on_lost = [this](const std::string& reason) { callbacks_.on_worker(false, reason); }};
+        workers_.push_back(std::make_unique<Supervisor>(io, program, std::move(from_worker)));
+    }
+}
+
+WorkerClient::~WorkerClient() = default;
+
+void WorkerClient::start() {
+    for (const auto& worker : workers_)
+        worker->start();
+}
+
+void WorkerClient::stop() {
+    for (const auto& worker : workers_)
+        worker->stop();
+}
+
+std::vector<pid_t> WorkerClient::pids() const {
+    std::vector<pid_t> out;
+    for (const auto& worker : workers_)
+        if (const auto pid = worker->pid()) out.push_back(*pid);
+    return out;
+}
+
+const CheckInfo* WorkerClient::find(CheckId id) const {
+    const auto found = slot_of_id_.find(id);
+    return found == slot_of_id_.end() ? nullptr : &slots_[found->second]->info;
+}
+
+// ---- configuring --------------------------------------------------------------------------------------------
+
+void WorkerClient::configure(const std::vector<CheckSpec>& specs) {
+    std::map<std::pair<std::string, Endpoint>, State> known;  // health by what is checked, for changed settings
+    for (const auto& slot : slots_)
+        if (slot) known[{slot->spec.kind, slot->spec.target}] = slot->info.last.state;
+
+    std::unordered_map<CheckId, std::uint32_t> wanted;
+    std::vector<std::uint32_t> fresh;
+    for (const auto& spec : specs) {
+        const auto found = slot_of_.find(&spec);
+        if (found == slot_of_.end()) {
+            const auto health = known.find({spec.kind, spec.target});
+            fresh.push_back(take_slot(spec, health == known.end() ? State::unknown : health->second));
+        }
+        const bool is_new = wanted.emplace(spec.id, found == slot_of_.end() ? fresh.back() : found->second).second;
+        LVS_ASSERT(is_new);
+    }
+    const auto before = std::exchange(slot_of_id_, wanted);
+    release_unused(wanted);
+    send_puts(fresh);
+    for (const auto& spec : specs) {
+        const auto slot = slot_of_id_.find(spec.id);
+        if (slot == slot_of_id_.end()) return;  // configured anew by a callback
+        const auto old = before.find(spec.id);
+        auto change = slots_[slot->second]->info.last;
+        change.id = spec.id;
+        if ((old == before.end() || old->second != slot->second) && change.state != State::unknown)
+            callbacks_.on_transition(change);
+    }
+}
+
+std::uint32_t WorkerClient::take_slot(const CheckSpec& spec, State inherited) {
+    if (free_slots_.empty()) {
+        free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+        slots_.emplace_back();
+        LVS_ASSERT(slots_.size() <= wire::kMaxChecks);
+    }
+    const auto number = free_slots_.back();
+    free_slots_.pop_back();
+    auto slot = std::make_unique<Slot>();
+    slot->spec = spec;
+    slot->since = monotonic_time();
+    slot->info.last.state = inherited == State::unknown ? spec.initial : inherited;
+    slot->info.last.reason = inherited == State::unknown ? "not checked yet" : "as before the change of the check";
+    slot->info.last.at = slot->since;
+    slot_of_[&slot->spec] = number;
+    slots_[number] = std::move(slot);
+    return number;
+}
+
+void WorkerClient::release_unused(const std::unordered_map<CheckId, std::uint32_t>& wanted) {
+    for (const auto& slot : slots_)
+        if (slot) slot->users.clear();
+    for (const auto& [id, number] : wanted)
+        slots_[number]->users.push_back(id);
+    std::vector<std::uint32_t> dropped;
+    for (std::uint32_t number = 0; number < slots_.size(); ++number) {
+        auto& slot = slots_[number];
+        if (!slot || !slot->users.empty()) continue;
+        slot_of_.erase(&slot->spec);
+        slot.reset();
+        free_slots_.push_back(number);
+        dropped.push_back(number);
+    }
+    send_drops(dropped);
+}
+
+// Slot n belongs to worker n % workers, as its check n / workers.
+CheckSpec WorkerClient::wire_spec(std::uint32_t number) const {
+    auto spec = slots_[number]->spec;
+    spec.id = CheckId{number / static_cast<std::uint32_t>(workers_.size())};
+    spec.initial = slots_[number]->info.last.state;
+    return spec;
+}
+
+void WorkerClient::send_puts(const std::vector<std::uint32_t>& numbers) {
+    std::vector<wire::Batch<CheckSpec>> batches(workers_.size());
+    for (const auto number : numbers) {
+        const auto worker = number % workers_.size();
+        const auto spec = wire_spec(number);
+        if (batches[worker].add(spec)) continue;
+        workers_[worker]->send(batches[worker].take());
+        LVS_ASSERT(batches[worker].add(spec));
+    }
+    for (std::size_t worker = 0; worker < workers_.size(); ++worker)
+        if (!batches[worker].is_empty()) workers_[worker]->send(batches[worker].take());
+}
+
+void WorkerClient::send_drops(const std::vector<std::uint32_t>& numbers) {
+    std::vector<wire::Batch<CheckId>> batches(workers_.size());
+    for (const auto number : numbers) {
+        const auto worker = number % workers_.size();
+        const CheckId id{number / static_cast<std::uint32_t>(workers_.size())};
+        if (batches[worker].add(id)) continue;
+        workers_[worker]->send(batches[worker].take());
+        LVS_ASSERT(batches[worker].add(id));
+    }
+    for (std::size_t worker = 0; worker < workers_.size(); ++worker)
+        if (!batches[worker].is_empty()) workers_[worker]->send(batches[worker].take());
+}
+
+// ---- hearing ------------------------------------------------------------------------------------------------
+
+void WorkerClient::on_ready(std::size_t worker) {
+    std::vector<std::uint32_t> all;
+    for (auto number = static_cast<std::uint32_t>(worker); number < slots_.size();
+         number += static_cast<std::uint32_t>(workers_.size()))
+        if (slots_[number]) all.push_back(number);
+    send_puts(all);
+    callbacks_.on_worker(true, "the worker runs as process " + std::to_string(workers_[worker]->pid().value_or(0)));
+}
+
+void WorkerClient::on_message(std::size_t worker, const wire::FromWorker& message) {
+    if (const auto* changes = std::get_if<wire::Changes>(&message)) {
+        for (const auto& change : changes->transitions)
+            on_change(worker, change);
+    } else if (const auto* statuses = std::get_if<wire::Statuses>(&message)) {
+        for (const auto& status : statuses->statuses)
+            on_status(worker, status);
+    } else if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&message)) {
+        if (callbacks_.on_heartbeat) callbacks_.on_heartbeat(*heartbeat);
+    }
+}
+
+WorkerClient::Slot* WorkerClient::slot_from(std::size_t worker, CheckId wire_id, Time at) {
+    const auto number = std::uint64_t{static_cast<std::uint32_t>(wire_id)} * workers_.size() + worker;
+    auto* slot = number < slots_.size() ? slots_[number].get() : nullptr;
+    return slot && at >= slot->since ? slot : nullptr;
+}
+
+void WorkerClient::on_change(std::size_t worker, Transition change) {
+    auto* slot = slot_from(worker, change.id, change.at);
+    if (!slot || change.state == State::unknown || says_the_same(change, slot->info.last)) return;
+    auto& info = slot->info;
+    if (info.history.size() == kHistory) info.history.erase(info.history.begin());
+    info.history.push_back(change);
+    info.last = change;
+    const auto users = slot->users;  // a callback may configure anew
+    for (const auto id : users) {
+        change.id = id;
+        callbacks_.on_transition(change);
+    }
+}
+
+void WorkerClient::on_status(std::size_t worker, Status status) {
+    auto* slot = slot_from(worker, status.id, status.at);
+    if (!slot) return;
+    slot->info.status = status;
+    if (!callbacks_.on_status) return;
+    const auto users = slot->users;
+    for (const auto id : users) {
+        status.id = id;
+        callbacks_.on_status(status);
+    }
+}
+
+}  // namespace lvs::checkers

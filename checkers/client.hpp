@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// lvs_checkers_client: the daemon's end of health checking. Give it the checks there should be; it has worker
+// processes run them and tells what changed.
+//
+//   configure(specs)  --same checks merged-->  slots  --Put/Drop-->  workers (Supervisor, one each)
+//   callbacks         <--fanned out to ids---  slots  <--Changes, Statuses, Heartbeat--
+//
+// Identical checks (same_check) run once, whatever their ids, and serve all of them. A check that is the same after
+// configure() is not touched: it keeps its state, its phase and the run under way. One whose kind and target stay
+// but whose settings changed starts with the health it had.
+//
+// When a worker dies or falls silent, the last known health stands, nothing is reported but on_worker, and its
+// replacement goes on from there. What a worker says is checked, bounded and never trusted further than its checks.
+//
+// Owner: main. Thread: the loop's. Callbacks come from the loop, on_transition also from within configure(), for ids
+// whose check is already known to be up or down. They may call configure() or stop() but not destroy the client.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "checkers/checkers.hpp"
+#include "checkers/supervisor.hpp"
+#include "checkers/wire.hpp"
+
+namespace lvs::checkers {
+
+// What is known of a check: its last change, its last status and the changes before.
+struct CheckInfo {
+    Transition last;
+    Status status;
+    std::vector<Transition> history;  // oldest first, at most WorkerClient::kHistory, `last` included
+};
+
+class WorkerClient {
+   public:
+    static constexpr std::size_t kHistory = 8;
+
+    struct Options {
+        std::string program = "/usr/libexec/lvsd/lvsd-checker";
+        std::string user = "lvsd-check";  // nobody, if there is no such user
+        unsigned workers = 1;             // at most 16
+        Duration silence = std::chrono::seconds(3);
+    };
+    struct Callbacks {
+        std::function<void(const Transition&)> on_transition;  // health or asked-for weight changed
+        std::function<void(const Status&)> on_status;          // may be empty
+        std::function<void(bool up, const std::string& reason)> on_worker;
+        std::function<void(const wire::Heartbeat&)> on_heartbeat;  // may be empty
+    };
+
+    WorkerClient(asio::io_context& io, const Options& options, Callbacks callbacks);
+    ~WorkerClient();
+    WorkerClient(const WorkerClient&) = delete;
+    WorkerClient& operator=(const WorkerClient&) = delete;
+
+    void start();
+    // All checks there should be. Every spec is valid (validate()) and every id given once: asserted.
+    void configure(const std::vector<CheckSpec>& specs);
+    // Ends the workers, now. Health stays readable.
+    void stop();
+
+    [[nodiscard]] const CheckInfo* find(CheckId id) const;
+    [[nodiscard]] std::size_t checks_run() const { return slot_of_.size(); }  // after merging
+    [[nodiscard]] std::vector<pid_t> pids() const;
+
+   private:
+    struct Slot;
+    struct SpecHash {
+        std::size_t operator()(const CheckSpec* spec) const { return identity(*spec); }
+    };
+    struct SameSpec {
+        bool operator()(const CheckSpec* a, const CheckSpec* b) const { return same_check(*a, *b); }
+    };
+    using SlotIndex = std::unordered_map<const CheckSpec*, std::uint32_t, SpecHash, SameSpec>;
+
+    void on_ready(std::size_t worker);
+    void on_message(std::size_t worker, const wire::FromWorker& message);
+    void on_change(std::size_t worker, Transition change);
+    void on_status(std::size_t worker, Status status);
+    [[nodiscard]] Slot* slot_from(std::size_t worker, CheckId wire_id, Time at);
+    [[nodiscard]] std::uint32_t take_slot(const CheckSpec& spec, State inherited);
+    void release_unused(const std::unordered_map<CheckId, std::uint32_t>& wanted);
+    void send_puts(const std::vector<std::uint32_t>& slots);
+    void send_drops(const std::vector<std::uint32_t>& slots);
+    [[nodiscard]] CheckSpec wire_spec(std::uint32_t slot) const;
+
+    Callbacks callbacks_;
+    std::vector<std::unique_ptr<Supervisor>> workers_;
+    std::vector<std::unique_ptr<Slot>> slots_;
+    std::vector<std::uint32_t> free_slots_;
+    SlotIndex slot_of_;                                       // keys point into the slots
+    std::unordered_map<CheckId, std::uint32_t> slot_of_id_;  // the ids callers know
+};
+
+}  // namespace lvs::checkers

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "checkers/driver.hpp"
+
+#include <sys/epoll.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "checkers/hash.hpp"
+
+namespace lvs::checkers {
+
+namespace {
+
+constexpr std::uint64_t kWatchedTag = ~std::uint64_t{0};
+constexpr int kStartsPerPoll = 64;  // answers are looked at in between
+
+// First runs are this far apart, so that a big configuration does not start as one burst.
+constexpr Duration kFirstGap = std::chrono::microseconds(100);
+
+std::uint64_t tag_of(std::uint32_t slot, std::uint32_t run) { return std::uint64_t{run} << 32U | slot; }
+
+}  // namespace
+
+struct Driver::Check {
+    Check(const CheckSpec& spec, PlanPtr shared_plan)
+        : id(spec.id),
+          target(spec.target),
+          plan(std::move(shared_plan)),
+          schedule(spec.interval, spec.jitter, identity(spec)),
+          health(spec.rise, spec.fall, spec.initial),
+          interval(spec.interval),
+          timeout(spec.timeout),
+          fast_interval(spec.fast_interval == Duration::zero() ? spec.interval : spec.fast_interval) {
+        if (spec.source || !spec.interface.empty())
+            binding = std::make_unique<Binding>(Binding{spec.source, spec.interface});
+    }
+
+    CheckId id;
+    Endpoint target;
+    PlanPtr plan;
+    std::unique_ptr<Binding> binding;
+    Schedule schedule;
+    Health health;
+    Duration interval;
+    Duration timeout;
+    Duration fast_interval;
+
+    std::unique_ptr<Run> run;  // while running
+    std::uint32_t run_number = 0;
+    Time due{};      // when the next run should start, or the current one should have
+    Time started{};  // of the current or last run
+    Time ended{};    // of the last run
+    Duration latency{};
+    Verdict last{.outcome = Outcome::unchecked, .reason = "not checked yet"};
+    std::uint64_t runs = 0;
+    std::uint64_t failures = 0;
+    bool has_news = false;  // since take_status()
+};
+
+Driver::Driver(std::function<void(CheckId)> on_change) : on_change_(std::move(on_change)) {}
+Driver::~Driver() = default;
+
+Result<void> Driver::open() {
+    epoll_ = Fd(epoll_create1(EPOLL_CLOEXEC));
+    if (!epoll_.is_open()) return fail_errno(errno, "checks: epoll_create1");
+    if (getrandom(&secret_, sizeof secret_, 0) != sizeof secret_) return fail_errno(errno, "checks: getrandom");
+    return {};
+}
+
+Driver::Check* Driver::find(CheckId id) const {
+    const auto slot = static_cast<std::uint32_t>(id);
+    return slot < checks_.size() ? checks_[slot].get() : nullptr;
+}
+
+// Checks with equal keys share one plan: 50,000 servers usually have a handful of different ones.
+PlanPtr Driver::intern(const CheckSpec& spec, PlanPtr plan) {
+    CheckSpec key;
+    key.kind = spec.kind;
+    key.params = spec.params;
+    auto& known = plans_[wire::encode_spec(key)];
+    if (auto shared = known.lock()) return shared;
+    known = plan;
+    if (plans_.size() > sweep_plans_at_) {
+        std::erase_if(plans_, [](const auto& entry) { return entry.second.expired(); });
+        sweep_plans_at_ = 2 * plans_.size() + 64;
+    }
+    return plan;
+}
+
+Result<void> Driver::put(const CheckSpec& spec, Time now) {
+    LVS_ASSERT(static_cast<std::uint32_t>(spec.id) < wire::kMaxChecks);
+    if (auto valid = validate(spec); !valid) return valid;
+    auto plan = make_plan(spec.kind, spec.params);
+    if (!plan) return std::unexpected(plan.error());
+    drop(spec.id);
+    const auto slot = static_cast<std::uint32_t>(spec.id);
+    if (slot >= checks_.size()) checks_.resize(slot + std::size_t{1});
+    checks_[slot] = std::make_unique<Check>(spec, intern(spec, *std::move(plan)));
+    ++configured_;
+    auto& check = *checks_[slot];
+    check.due = first_start(check, now);
+    timers_.set(slot, check.due);
+    return {};
+}
+
+Time Driver::first_start(const Check& check, Time now) {
+    next_first_ = std::max(next_first_ + kFirstGap, now);
+    return next_first_ - now < check.interval ? next_first_ : check.schedule.next_after(now);
+}
+
+void Driver::drop(CheckId id) {
+    auto* check = find(id);
+    if (!check) return;
+    if (check->run) --running_;
+    timers_.clear(static_cast<std::uint32_t>(id));
+    checks_[static_cast<std::uint32_t>(id)].reset();
+    --configured_;
+}
+
+void Driver::start(Check& check, Time now) {
+    counters_.lag.add(now - check.due);
+    ++counters_.started;
+    check.started = now;
+    check.run_number = ++run_number_;
+    check.run = std::make_unique<Run>(check.plan, check.target, mix(secret_ + check.run_number));
+    ++running_;
+    if (auto verdict = check.run->open(check.target, check.binding.get())) {
+        finish(check, *std::move(verdict), now);
+        return;
+    }
+    const auto slot = static_cast<std::uint32_t>(check.id);
+    epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data = {}};
+    event.data.u64 = tag_of(slot, check.run_number);
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, check.run->fd(), &event) != 0) {
+        finish(check, Verdict::skipped("not checked: no memory left in the kernel"), now);
+        return;
+    }
+    timers_.set(slot, now + check.timeout);
+}
+
+void Driver::finish(Check& check, Verdict verdict, Time now) {
+    check.run.reset();
+    --running_;
+    check.ended = now;
+    check.latency = now - check.started;
+    check.has_news = true;
+    ++check.runs;
+    const bool weight_changed =
+        verdict.outcome != Outcome::unchecked && verdict.weight_percent != check.last.weight_percent;
+    bool state_changed = false;
+    if (verdict.outcome == Outcome::unchecked) {
+        ++counters_.unchecked;
+        verdict.weight_percent = check.last.weight_percent;
+    } else {
+        if (verdict.outcome == Outcome::failed) ++check.failures;
+        state_changed = check.health.on_result(verdict.outcome == Outcome::ok);
+    }
+    check.last = std::move(verdict);
+    arm(check, now);
+    if (state_changed || weight_changed) on_change_(check.id);
+}
+
+// Sets the next start. While results contradict the state the checks come faster, if that was asked for.
+void Driver::arm(Check& check, Time now) {
+    check.due = check.schedule.following(check.started);
+    if (check.fast_interval < check.interval && check.health.is_settling())
+        check.due = std::min(check.due, check.started + check.fast_interval);
+    if (check.due < now) check.due = check.schedule.next_after(now);
+    timers_.set(static_cast<std::uint32_t>(check.id), check.due);
+}
+
+Result<void> Driver::watch(int fd, std::uint32_t events, std::function<void(std::uint32_t)> handler) {
+    on_watched_ = std::move(handler);
+    epoll_event event{.events = events, .data = {}};
+    event.data.u64 = kWatchedTag;
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return fail_errno(errno, "checks: epoll_ctl");
+    return {};
+}
+
+void Driver::change_watch(int fd, std::uint32_t events) const {
+    epoll_event event{.events = events, .data = {}};
+    event.data.u64 = kWatchedTag;
+    LVS_ASSERT(epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0);
+}
+
+void Driver::poll(Time until) {
+    const auto next = std::min(until, timers_.next().value_or(until));
+    // Whole milliseconds, rounded up: starts that are close together share a wakeup.
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - monotonic_time()).count();
+    std::array<epoll_event, 256> events;
+    const auto count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
+                                  static_cast<int>(std::clamp<std::int64_t>(wait, 0, 60'000)));
+    for (int i = 0; i < count; ++i)
+        on_event(events.at(static_cast<std::size_t>(i)).data.u64, events.at(static_cast<std::size_t>(i)).events);
+    for (int i = 0; i < kStartsPerPoll; ++i) {
+        const auto now = monotonic_time();
+        const auto slot = timers_.pop(now);
+        if (!slot) break;
+        on_timer(*slot, now);
+    }
+}
+
+void Driver::on_event(std::uint64_t tag, std::uint32_t events) {
+    if (tag == kWatchedTag) {
+        on_watched_(events);
+        return;
+    }
+    // An event of a run that ended earlier in the same round is stale.
+    auto* check = find(CheckId{static_cast<std::uint32_t>(tag)});
+    if (!check || !check->run || check->run_number != tag >> 32U) return;
+    if (auto verdict = check->run->on_event(events)) finish(*check, *std::move(verdict), monotonic_time());
+}
+
+void Driver::on_timer(std::uint32_t slot, Time now) {
+    auto& check = *checks_[slot];
+    if (check.run) {
+        auto verdict = check.run->on_deadline(check.timeout);
+        finish(check, std::move(verdict), now);
+    } else {
+        start(check, now);
+    }
+}
+
+Transition Driver::transition(CheckId id) const {
+    const auto* check = find(id);
+    LVS_ASSERT(check);
+    return {.id = id,
+            .state = check->health.state(),
+            .weight_percent = check->last.weight_percent,
+            .latency = check->latency,
+            .at = check->ended,
+            .reason = check->last.reason};
+}
+
+std::optional<Status> Driver::take_status(CheckId id) {
+    auto* check = find(id);
+    if (!check || !std::exchange(check->has_news, false)) return std::nullopt;
+    return Status{.id = id,
+                  .state = check->health.state(),
+                  .outcome = check->last.outcome,
+                  .against = check->health.against(),
+                  .weight_percent = check->last.weight_percent,
+                  .certificate_days = check->last.certificate_days,
+                  .latency = check->latency,
+                  .at = check->ended,
+                  .runs = check->runs,
+                  .failures = check->failures,
+                  .reason = check->last.reason};
+}
+
+}  // namespace lvs::checkers

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The language between the daemon and its checker workers: datagrams on a SOCK_SEQPACKET pair, each one message.
+//
+//   daemon -> worker   Put (checks to add or change), Drop (checks to forget)
+//   worker -> daemon   Hello (first message), Changes (transitions), Statuses (last results), Heartbeat (once a second)
+//
+// A message is a type byte and its body; numbers are little-endian, strings carry a 16-bit length. Both ends are of
+// one build, so there is no negotiation: Hello's version must be equal. A message that is not exactly what encode()
+// would have made is refused as a whole; the daemon kills a worker that sends one.
+//
+// Lists are cut into messages of at most kMaxMessage bytes by Batch. Ids are dense small numbers chosen by the
+// daemon; the worker uses them as indices, bounded by kMaxChecks.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "checkers/checkers.hpp"
+
+namespace lvs::checkers {
+
+// A change of health, or of the weight a server asks for.
+struct Transition {
+    CheckId id{};
+    State state = State::unknown;
+    std::optional<std::uint16_t> weight_percent;
+    Duration latency{};  // of the run that decided
+    Time at{};           // CLOCK_MONOTONIC, the same in both processes
+    std::string reason;
+    friend bool operator==(const Transition&, const Transition&) = default;
+};
+
+struct Status {
+    CheckId id{};
+    State state = State::unknown;
+    Outcome outcome = Outcome::unchecked;  // of the last run
+    std::uint32_t against = 0;             // results in a row that contradict the state
+    std::optional<std::uint16_t> weight_percent;
+    std::optional<std::int32_t> certificate_days;
+    Duration latency{};
+    Time at{};
+    std::uint64_t runs = 0;
+    std::uint64_t failures = 0;
+    std::string reason;
+    friend bool operator==(const Status&, const Status&) = default;
+};
+
+}  // namespace lvs::checkers
+
+namespace lvs::checkers::wire {
+
+inline constexpr std::size_t kMaxMessage = std::size_t{96} * 1024;
+inline constexpr std::uint32_t kMaxChecks = 1'000'000;
+inline constexpr std::uint32_t kVersion = 1;
+
+using Bytes = std::vector<std::uint8_t>;
+
+struct Put {
+    std::vector<CheckSpec> checks;
+    friend bool operator==(const Put&, const Put&) = default;
+};
+struct Drop {
+    std::vector<CheckId> ids;
+    friend bool operator==(const Drop&, const Drop&) = default;
+};
+using ToWorker = std::variant<Put, Drop>;
+
+struct Hello {
+    std::uint32_t version = kVersion;
+    std::uint32_t max_files = 0;  // how many runs can be under way at once
+    friend bool operator==(const Hello&, const Hello&) = default;
+};
+struct Changes {
+    std::vector<Transition> transitions;
+    friend bool operator==(const Changes&, const Changes&) = default;
+};
+struct Statuses {
+    std::vector<Status> statuses;
+    friend bool operator==(const Statuses&, const Statuses&) = default;
+};
+// Since the previous heartbeat, except for the gauges.
+struct Heartbeat {
+    Time at{};
+    Duration lag_p50{};  // actual start - scheduled start
+    Duration lag_p99{};
+    Duration lag_max{};
+    std::uint64_t started = 0;
+    std::uint64_t unchecked = 0;
+    std::uint32_t configured = 0;  // gauge
+    std::uint32_t running = 0;     // gauge
+    friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
+};
+using FromWorker = std::variant<Hello, Changes, Statuses, Heartbeat>;
+
+[[nodiscard]] Bytes encode(const ToWorker& message);
+[[nodiscard]] Bytes encode(const FromWorker& message);
+[[nodiscard]] Result<ToWorker> decode_to_worker(std::span<const std::uint8_t> bytes);
+[[nodiscard]] Result<FromWorker> decode_from_worker(std::span<const std::uint8_t> bytes);
+
+// Whether every text and list is short enough for a message. Asserted by what follows.
+[[nodiscard]] bool is_encodable(const CheckSpec& spec);
+// The bytes of one spec, the same in every process.
+[[nodiscard]] Bytes encode_spec(const CheckSpec& spec);
+
+// Collects entries of one list message until it is full. Entry: CheckSpec, CheckId, Transition or Status.
+template <class Entry>
+class Batch {
+   public:
+    Batch();
+    // False, and nothing added, when the message would grow beyond kMaxMessage.
+    [[nodiscard]] bool add(const Entry& entry);
+    [[nodiscard]] bool is_empty() const { return count_ == 0; }
+    // The message so far; the batch begins anew.
+    [[nodiscard]] Bytes take();
+
+   private:
+    Bytes bytes_;
+    std::uint32_t count_ = 0;
+};
+
+}  // namespace lvs::checkers::wire

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// One entry of a list message; private to wire*.cpp.
+#pragma once
+
+#include "checkers/wire.hpp"
+#include "checkers/wire_bytes.hpp"
+
+namespace lvs::checkers::wire {
+
+[[nodiscard]] inline CheckId get_id(Reader& in) {
+    const auto id = in.number<std::uint32_t>();
+    if (id >= kMaxChecks) in.refuse();
+    return CheckId{id};
+}
+
+void put_entry(Writer& out, const CheckSpec& spec);
+void get_entry(Reader& in, CheckSpec& spec);
+
+}  // namespace lvs::checkers::wire

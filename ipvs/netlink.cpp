@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "ipvs/netlink.hpp"
+
+#include "ipvs/session.hpp"
+
+namespace lvs::ipvs {
+namespace {
+
+// ---- reading --------------------------------------------------------------------------------------------
+
+constexpr int kAttempts = 3;  // when the table or the module changes while it is read
+
+// Services first (all in one dump, or each by its key), then the servers of each. The kernel says nothing
+// about servers of a service that went away in between: an empty answer. So a service that seems to have none
+// is asked for again and left out when it is gone.
+class Read final : public Session::Operation, public std::enable_shared_from_this<Read> {
+public:
+    Read(Session& session, Scope scope, ReadHandler handler)
+        : session_(session), scope_(std::move(scope)), handler_(std::move(handler)) {}
+
+    void run() override {
+        ++attempt_;
+        table_.clear();
+        failure_.reset();
+        session_.with_family([self = shared_from_this()](const Result<void>& found) {
+            if (!found) return self->finish(std::unexpected(found.error()));
+            self->scope_ ? self->read_named() : self->read_all();
+        });
+    }
+
+private:
+    using Step = void (Read::*)(const ServiceKey&);
+    using Then = void (Read::*)();
+
+    void read_all() {
+        session_.ask(
+            codec::encode_get_services,
+            [self = shared_from_this()](const codec::Message& message) { self->take_service(message); },
+            [self = shared_from_this()](const Result<void>& result) {
+                self->note(result);
+                self->read_dests();
+            },
+            true);
+    }
+
+    void read_named() { for_each({scope_->begin(), scope_->end()}, &Read::ask_service, &Read::read_dests); }
+
+    void read_dests() {
+        std::vector<ServiceKey> keys;
+        for (const auto& [key, service] : table_)
+            keys.push_back(key);
+        for_each(std::move(keys), &Read::ask_dests, &Read::confirm_empty);
+    }
+
+    void confirm_empty() {
+        std::vector<ServiceKey> keys;
+        for (const auto& [key, service] : table_)
+            if (service.dests.empty()) keys.push_back(key);
+        for (const auto& key : keys)
+            table_.erase(key);
+        for_each(std::move(keys), &Read::ask_service, &Read::conclude);
+    }
+
+    void conclude() {
+        if (!failure_) return finish(std::move(table_));
+        const bool unknown_family = failure_->code == std::errc::no_such_file_or_directory;
+        if (unknown_family) session_.forget_family();
+        const bool again = unknown_family || failure_->code == std::errc::interrupted ||
+                           failure_->code == std::errc::no_buffer_space ||
+                           failure_->code == std::errc::device_or_resource_busy;
+        if (again && attempt_ < kAttempts) return run();
+        finish(std::unexpected(explain(*failure_)));
+    }
+
+    // Runs `step` for every key with a bounded number of questions open, then `then`. After a failure what is
+    // left is not asked for.
+    void for_each(std::vector<ServiceKey> keys, Step step, Then then) {
+        keys_ = std::move(keys);
+        next_ = 0;
+        step_ = step;
+        then_ = then;
+        open_ = 0;
+        continue_steps();
+    }
+
+    void continue_steps() {
+        if (failure_) next_ = keys_.size();
+        while (next_ < keys_.size() && open_ < session_.window()) {
+            ++open_;
+            (this->*step_)(keys_[next_++]);
+        }
+        if (open_ == 0) (this->*then_)();
+    }
+
+    void ask_service(const ServiceKey& key) {
+        session_.ask(
+            [key](const codec::Header& header, codec::Bytes& out) {
+                codec::encode_get_service(header, key, out);
+            },
+            [self = shared_from_this()](const codec::Message& message) { self->take_service(message); },
+            [self = shared_from_this()](const Result<void>& result) {
+                const bool absent = !result && result.error().code == std::errc::no_such_process;
+                self->step_done(absent ? Result<void>{} : result);
+            });
+    }
+
+    void ask_dests(const ServiceKey& key) {
+        session_.ask([key](const codec::Header& header,
+                           codec::Bytes& out) { codec::encode_get_dests(header, key, out); },
+                     [self = shared_from_this(), key](const codec::Message& message) {
+                         self->take_dest(key, message);
+                     },
+                     [self = shared_from_this()](const Result<void>& result) { self->step_done(result); },
+                     true);
+    }
+
+    void step_done(const Result<void>& result) {
+        --open_;
+        note(result);
+        continue_steps();
+    }
+
+    // An entry that cannot be read was not written by us; leaving it out leaves it alone.
+    void take_service(const codec::Message& message) {
+        auto parsed = codec::parse_service(message);
+        if (parsed) table_.insert(std::move(*parsed));
+    }
+    void take_dest(const ServiceKey& key, const codec::Message& message) {
+        auto parsed = codec::parse_dest(message, family_of(key));
+        if (parsed) table_[key].dests.insert(std::move(*parsed));
+    }
+
+    void note(const Result<void>& result) {
+        if (!result && !failure_) failure_ = result.error();
+    }
+
+    void finish(Result<Table> result) {
+        const auto self = shared_from_this();
+        session_.next();
+        handler_(std::move(result));
+    }
+
+    Session& session_;
+    Scope scope_;
+    ReadHandler handler_;
+    Table table_;
+    std::optional<Error> failure_;
+    int attempt_ = 0;
+    std::vector<ServiceKey> keys_;
+    std::size_t next_ = 0;
+    std::size_t open_ = 0;
+    Step step_ = nullptr;
+    Then then_ = nullptr;
+};
+
+// ---- changing -------------------------------------------------------------------------------------------
+
+class Apply final : public Session::Operation, public std::enable_shared_from_this<Apply> {
+public:
+    Apply(Session& session, std::vector<Command> commands, ApplyHandler handler)
+        : session_(session), commands_(std::move(commands)), handler_(std::move(handler)) {}
+
+    void run() override {
+        session_.with_family([self = shared_from_this()](const Result<void>& found) {
+            if (!found) self->report_.fatal = found.error();
+            self->proceed();
+        });
+    }
+
+private:
+    void proceed() {
+        while (!report_.fatal && next_ < commands_.size() && open_ < session_.window())
+            submit(next_++);
+        if (open_ == 0) finish();
+    }
+
+    void submit(std::size_t index) {
+        ++open_;
+        session_.ask(
+            [self = shared_from_this(), index](const codec::Header& header, codec::Bytes& out) {
+                codec::encode_command(header, self->commands_[index], out);
+            },
+            {},
+            [self = shared_from_this(), index](const Result<void>& result) {
+                --self->open_;
+                result ? self->succeeded() : self->failed(index, result.error());
+                self->proceed();
+            });
+    }
+
+    void succeeded() { ++report_.done; }
+
+    void failed(std::size_t index, const Error& error) {
+        auto& command = commands_[index];
+        const bool adds = command.verb == Verb::add_service || command.verb == Verb::add_dest;
+        const bool deletes = command.verb == Verb::delete_service || command.verb == Verb::delete_dest;
+        const bool absent =
+            error.code == std::errc::no_such_process || error.code == std::errc::no_such_file_or_directory;
+        if (adds && error.code == std::errc::file_exists) {
+            command.verb = command.verb == Verb::add_service ? Verb::set_service : Verb::set_dest;
+            return submit(index);
+        }
+        if (deletes && absent) return succeeded();
+        if (is_dest_verb(command.verb) && refused_.contains(command.service)) {
+            ++report_.skipped;
+            return;
+        }
+        refuse(command, error);
+    }
+
+    void refuse(const Command& command, const Error& error) {
+        // The module may have been unloaded; whoever comes next asks for the family anew.
+        if (error.code == std::errc::no_such_file_or_directory) session_.forget_family();
+        if (error.code == std::errc::operation_not_permitted) report_.fatal = explain(error);
+        if (command.verb == Verb::add_service) refused_.insert(command.service);
+        report_.errors.push_back({command, explain(command, error)});
+    }
+
+    void finish() {
+        const auto self = shared_from_this();
+        session_.next();
+        handler_(std::move(report_));
+    }
+
+    Session& session_;
+    std::vector<Command> commands_;
+    ApplyHandler handler_;
+    ApplyReport report_;
+    std::set<ServiceKey> refused_;  // services that could not be added
+    std::size_t next_ = 0;
+    std::size_t open_ = 0;
+};
+
+// ---- single questions -----------------------------------------------------------------------------------
+
+template <class T>
+class Query final : public Session::Operation, public std::enable_shared_from_this<Query<T>> {
+public:
+    using Encode = void (*)(const codec::Header&, codec::Bytes&);
+    using Parse = Result<T> (*)(const codec::Message&);
+    Query(Session& session, Encode encode, Parse parse, std::function<void(Result<T>)> handler)
+        : session_(session), encode_(encode), parse_(parse), handler_(std::move(handler)) {}
+
+    void run() override {
+        session_.with_family([self = this->shared_from_this()](const Result<void>& found) {
+            if (!found) return self->finish(std::unexpected(found.error()));
+            self->ask();
+        });
+    }
+
+private:
+    void ask() {
+        session_.ask(
+            encode_,
+            [self = this->shared_from_this()](const codec::Message& message) {
+                self->answer_ = self->parse_(message);
+            },
+            [self = this->shared_from_this()](const Result<void>& result) { self->on_done(result); });
+    }
+    void on_done(const Result<void>& result) {
+        if (result) return finish(std::move(answer_));
+        const bool unknown_family = result.error().code == std::errc::no_such_file_or_directory;
+        if (unknown_family) session_.forget_family();
+        if (unknown_family && !std::exchange(tried_again_, true)) return run();
+        finish(std::unexpected(explain(result.error())));
+    }
+    void finish(Result<T> result) {
+        const auto self = this->shared_from_this();
+        session_.next();
+        handler_(std::move(result));
+    }
+
+    Session& session_;
+    Encode encode_;
+    Parse parse_;
+    std::function<void(Result<T>)> handler_;
+    Result<T> answer_ = fail(std::errc::bad_message, "ipvs: the kernel answered without data");
+    bool tried_again_ = false;
+};
+
+}  // namespace
+
+Kernel::Kernel(asio::io_context& loop, Options options)
+    : session_(std::make_shared<Session>(
+          loop, Transport::Options{options.timeout, options.window, std::move(options.open)},
+          options.load_module)) {}
+
+Kernel::~Kernel() {
+    close();
+}
+
+void Kernel::read(Scope scope, ReadHandler handler) {
+    session_->enqueue(std::make_shared<Read>(*session_, std::move(scope), std::move(handler)));
+}
+
+void Kernel::apply(std::vector<Command> commands, ApplyHandler handler) {
+    session_->enqueue(std::make_shared<Apply>(*session_, std::move(commands), std::move(handler)));
+}
+
+void Kernel::info(std::function<void(Result<codec::Info>)> handler) {
+    session_->enqueue(std::make_shared<Query<codec::Info>>(*session_, codec::encode_get_info,
+                                                           codec::parse_info, std::move(handler)));
+}
+
+void Kernel::timeouts(std::function<void(Result<codec::Timeouts>)> handler) {
+    session_->enqueue(std::make_shared<Query<codec::Timeouts>>(*session_, codec::encode_get_timeouts,
+                                                               codec::parse_timeouts, std::move(handler)));
+}
+
+void Kernel::close() {
+    session_->close();
+}
+
+}  // namespace lvs::ipvs

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "ipvs/reconcile.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace lvs::ipvs {
+namespace {
+
+std::set<ServiceKey> services_of(const std::vector<Command>& commands) {
+    std::set<ServiceKey> out;
+    for (const auto& command : commands)
+        out.insert(command.service);
+    return out;
+}
+
+Owned keys_of(const Table& table) {
+    Owned out;
+    for (const auto& [key, service] : table)
+        out.insert(out.end(), key);
+    return out;
+}
+
+std::string head_line(std::string_view boot_id) {
+    return fmt::format("lvsd owned 1 {}\n", boot_id);
+}
+
+}  // namespace
+
+std::string encode_owned(const Owned& owned, std::string_view boot_id) {
+    auto out = head_line(boot_id);
+    for (const auto& key : owned)
+        out += to_string(key) + '\n';
+    return out;
+}
+
+Result<Owned> parse_owned(std::string_view text, std::string_view boot_id) {
+    const auto end_of_head = text.find('\n');
+    if (!text.starts_with("lvsd owned 1 ") || end_of_head == std::string_view::npos)
+        return fail(std::errc::bad_message, "ipvs: the notes of the former run have no head line");
+    Owned out;
+    if (text.substr(0, end_of_head + 1) != head_line(boot_id)) return out;
+    for (auto rest = text.substr(end_of_head + 1); !rest.empty();) {
+        const auto end = rest.find('\n');
+        const auto line = rest.substr(0, end);
+        const auto key = parse_service_key(line);
+        if (!key || end == std::string_view::npos)
+            return fail(std::errc::bad_message,
+                        fmt::format("ipvs: in the notes of the former run: \"{}\"", line));
+        out.insert(*key);
+        rest.remove_prefix(end + 1);
+    }
+    return out;
+}
+
+// ---- inputs ---------------------------------------------------------------------------------------------
+
+void Reconcile::set_desired(Time now, Table desired, Effects& out) {
+    if (stopping_) return;
+    desired_ = std::move(desired);
+    has_desired_ = true;
+    if (state_ != State::idle) {
+        dirty_ = true;
+        settled_ = false;
+        return;
+    }
+    auto scope = scope_of_change();
+    if (scope && scope->empty()) return;  // nothing changes
+    settled_ = false;
+    begin(now, std::move(scope), out);
+}
+
+void Reconcile::set_interval(Time now, Duration interval) {
+    options_.interval = interval;
+    if (next_look_ && !troubled_) next_look_ = std::min(*next_look_, now + interval);
+}
+
+void Reconcile::look_now(Time now, Effects& out) {
+    if (state_ == State::idle && has_desired_)
+        begin(now, std::nullopt, out);
+    else
+        look_again_ = true;
+}
+
+void Reconcile::stop(Time now, AtStop what, Effects& out) {
+    if (stopping_) return;
+    stopping_ = what;
+    if (what == AtStop::remove) desired_.clear();
+    settled_ = false;
+    if (state_ == State::idle) finish_cycle(now, out);
+}
+
+void Reconcile::on_read(Time now, Result<Table> table, Effects& out) {
+    LVS_ASSERT(state_ == State::reading || state_ == State::verifying);
+    if (!table) {
+        known_.clear();  // whatever was known, it may be gone
+        return trouble(now, table.error(), out);
+    }
+    merge(std::move(*table));
+    state_ == State::reading ? decide(now, out) : verify(now, out);
+}
+
+void Reconcile::on_applied(Time now, ApplyReport report, Effects& out) {
+    LVS_ASSERT(state_ == State::applying);
+    errors_ = std::move(report.errors);
+    if (report.fatal) return trouble(now, std::move(report.fatal), out);
+    state_ = State::verifying;
+    out.emplace_back(StartRead{scope_});
+}
+
+void Reconcile::advance(Time now, Effects& out) {
+    const auto due = deadline();
+    if (due && now >= *due) begin(now, std::nullopt, out);
+}
+
+std::optional<Time> Reconcile::deadline() const {
+    return state_ == State::idle && has_desired_ ? next_look_ : std::nullopt;
+}
+
+// ---- the cycle ------------------------------------------------------------------------------------------
+
+// What set_desired() touches, or everything when the kernel is not known well enough to tell.
+Scope Reconcile::scope_of_change() const {
+    if (!read_whole_ || troubled_) return std::nullopt;
+    return services_of(diff(desired_, known_, owned_));
+}
+
+void Reconcile::begin(Time now, Scope scope, Effects& out) {
+    state_ = State::reading;
+    if (!scope) look_again_ = false;
+    scope_ = std::move(scope);
+    began_ = now;
+    commands_ = 0;
+    errors_.clear();
+    out.emplace_back(StartRead{scope_});
+}
+
+void Reconcile::merge(Table table) {
+    if (!scope_) {
+        known_ = std::move(table);
+        read_whole_ = true;
+        return;
+    }
+    for (const auto& key : *scope_)
+        known_.erase(key);
+    known_.merge(table);
+}
+
+void Reconcile::decide(Time now, Effects& out) {
+    dirty_ = false;  // the newest desired table is the one decided on
+    auto commands = diff(desired_, known_, owned_);
+    if (commands.empty()) return settle(now, out);
+    if (std::exchange(settled_, false)) out.emplace_back(Drifted{commands});
+    auto owned = keys_of(desired_);
+    owned.insert(owned_.begin(), owned_.end());
+    own(std::move(owned), out);
+    commands_ = commands.size();
+    scope_ = services_of(commands);
+    state_ = State::applying;
+    out.emplace_back(StartApply{std::move(commands)});
+}
+
+void Reconcile::verify(Time now, Effects& out) {
+    if (!errors_.empty()) return trouble(now, std::nullopt, out);
+    if (dirty_) {
+        out.emplace_back(Applied{std::exchange(commands_, 0), now - began_});
+        return finish_cycle(now, out);
+    }
+    const auto rest = diff(desired_, known_, owned_);
+    if (rest.empty()) return settle(now, out);
+    Error error{std::make_error_code(std::errc::io_error),
+                fmt::format("ipvs: {} of {} changes are not to be seen in the kernel, the first: {}",
+                            rest.size(), commands_, to_string(rest.front()))};
+    trouble(now, std::move(error), out);
+}
+
+void Reconcile::settle(Time now, Effects& out) {
+    if (commands_ > 0) out.emplace_back(Applied{commands_, now - began_});
+    if (std::exchange(troubled_, false)) out.emplace_back(Recovered{});
+    retry_ = {};
+    settled_ = true;
+    own(keys_of(desired_), out);
+    finish_cycle(now, out);
+}
+
+void Reconcile::trouble(Time now, std::optional<Error> error, Effects& out) {
+    troubled_ = true;
+    settled_ = false;
+    retry_ = retry_ == Duration{} ? options_.retry_first : std::min(retry_ * 2, options_.retry_limit);
+    out.emplace_back(Troubled{std::move(error), std::exchange(errors_, {}), retry_});
+    finish_cycle(now, out);
+}
+
+void Reconcile::finish_cycle(Time now, Effects& out) {
+    state_ = State::idle;
+    next_look_ = now + (troubled_ ? retry_ : options_.interval);
+    if (stopping_ == AtStop::remove && !std::exchange(removing_, true)) {
+        dirty_ = false;
+        return begin(now, owned_, out);
+    }
+    if (stopping_) {
+        state_ = State::stopped;
+        out.emplace_back(Stopped{});
+        return;
+    }
+    begin_next(now, out);
+}
+
+// What came in during the cycle that just ended.
+void Reconcile::begin_next(Time now, Effects& out) {
+    if (std::exchange(look_again_, false)) return begin(now, std::nullopt, out);
+    if (!std::exchange(dirty_, false)) return;
+    auto scope = scope_of_change();
+    if (scope && scope->empty()) return settle(now, out);
+    begin(now, std::move(scope), out);
+}
+
+void Reconcile::own(Owned owned, Effects& out) {
+    if (owned == owned_ && !store_failed_) return;
+    store_failed_ = false;
+    owned_ = std::move(owned);
+    out.emplace_back(StoreOwned{owned_});
+}
+
+}  // namespace lvs::ipvs

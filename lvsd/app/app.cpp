@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/app/app.hpp"
+
+#include <fmt/core.h>
+
+#include "lvsd/app/convert.hpp"
+#include "lvsd/app/daemon.hpp"
+#include "lvsd/base/log.hpp"
+#include "lvsd/base/messages.hpp"
+
+namespace lvs::app {
+namespace {
+
+// What only the checkers can tell about a check: a line break in a path, and the like.
+void validate_checks(const config::Config& config, const std::string& path, std::vector<config::Diagnostic>& out) {
+    engine::Engine engine;
+    engine::Changes changes;
+    engine.configure(Time{}, config, changes);
+    for (const auto& wanted : engine.checks())
+        if (const auto valid = checkers::validate(check_spec(wanted)); !valid)
+            out.push_back({path, 0, 0, fmt::format("check of {}: {}", to_string(wanted.target), to_string(valid.error()))});
+}
+
+}  // namespace
+
+config::Loaded load(const std::string& path) {
+    auto loaded = config::load(path, checkers::kinds());
+    if (!loaded.config) return loaded;
+    validate_checks(*loaded.config, path, loaded.diagnostics);
+    if (!loaded.diagnostics.empty()) loaded.config.reset();
+    return loaded;
+}
+
+int run(const Options& options, config::Config config) {
+    asio::io_context loop(1);
+    Daemon daemon(loop, options);
+    if (const auto started = daemon.start(std::move(config)); !started) {
+        log(Level::error, ev::start, to_string(started.error()));
+        return 1;
+    }
+    loop.run();
+    return 0;
+}
+
+}  // namespace lvs::app

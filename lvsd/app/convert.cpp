@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/app/convert.hpp"
+
+#include <fmt/core.h>
+
+#include <cstring>
+
+namespace lvs::app {
+namespace {
+
+std::string describe_trouble(const vrrp::Event& event) {
+    auto text = fmt::format("{}", vrrp::to_string(event.trouble));
+    if (event.address) text += " " + to_string(*event.address);
+    if (event.error != 0) text += fmt::format(": {}", std::strerror(event.error));
+    return text;
+}
+
+std::string describe_waiting(vrrp::Waiting waiting) {
+    switch (waiting) {
+        case vrrp::Waiting::none: return "nothing is missing any more";
+        case vrrp::Waiting::interface: return "waiting: the interface does not exist";
+        case vrrp::Waiting::link: return "waiting: the interface is down";
+        case vrrp::Waiting::address: return "waiting: the interface has no address of this family";
+        case vrrp::Waiting::fault: return "waiting: a tracker reports a fault";
+    }
+    return "?";
+}
+
+}  // namespace
+
+std::vector<vrrp::RouterSpec> router_specs(const config::Config& config) {
+    std::vector<vrrp::RouterSpec> out;
+    out.reserve(config.routers.size());
+    for (const auto& router : config.routers) {
+        vrrp::RouterSpec spec;
+        spec.name = router.name;
+        spec.interface = router.interface;
+        spec.vrid = router.vrid;
+        spec.config.priority = router.priority;
+        spec.config.interval = router.advert_interval;
+        spec.config.preempt = router.preempt;
+        spec.addresses = router.addresses;
+        spec.source4 = router.source4;
+        spec.source6 = router.source6;
+        out.push_back(std::move(spec));
+    }
+    return out;
+}
+
+checkers::CheckSpec check_spec(const engine::CheckWanted& wanted) {
+    checkers::CheckSpec spec;
+    spec.id = checkers::CheckId{static_cast<std::uint32_t>(wanted.id)};
+    spec.kind = wanted.check.kind;
+    spec.target = wanted.target;
+    spec.interval = wanted.check.interval;
+    spec.timeout = wanted.check.timeout;
+    spec.rise = wanted.check.rise;
+    spec.fall = wanted.check.fall;
+    spec.params = wanted.check.params;
+    return spec;
+}
+
+std::string describe(const vrrp::Event& event) {
+    switch (event.kind) {
+        case vrrp::Event::Kind::state: return std::string(vrrp::to_string(event.reason));
+        case vrrp::Event::Kind::waiting: return describe_waiting(event.waiting);
+        case vrrp::Event::Kind::trouble: return describe_trouble(event);
+    }
+    return "?";
+}
+
+}  // namespace lvs::app

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/app/daemon.hpp"
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+
+#include "lvsd/app/convert.hpp"
+#include "lvsd/base/log.hpp"
+#include "lvsd/base/messages.hpp"
+
+namespace lvs::app {
+namespace {
+
+constexpr Duration kShowDelay = std::chrono::milliseconds(20);  // a burst of changes is shown once
+constexpr Duration kStopLimit = std::chrono::seconds(5);
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    gethostname(name.data(), name.size() - 1);
+    return name.data();
+}
+
+Result<void> make_folder(const std::string& path, mode_t mode) {
+    if (path.empty() || ::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};
+    return fail_errno(errno, fmt::format("create {}", path));
+}
+
+}  // namespace
+
+Daemon::Daemon(asio::io_context& loop, const Options& options)
+    : loop_(loop), options_(options), signals_(loop), hold_timer_(loop), show_timer_(loop), watchdog_timer_(loop),
+      stop_timer_(loop) {
+    facts_.hostname = host_name();
+    facts_.started_ns = wall_clock_ns();
+    facts_.config.path = options.config_path;
+}
+
+// ---- start --------------------------------------------------------------------------------------------------
+
+Result<void> Daemon::prepare_folders() const {
+    if (auto made = make_folder(std::filesystem::path(options_.socket_path).parent_path(), 0755); !made) return made;
+    return make_folder(options_.state_dir, 0755);
+}
+
+Result<void> Daemon::start(config::Config config) {
+    if (auto made = prepare_folders(); !made) return made;
+    bus_.emplace(loop_);
+    if (auto listening = bus_->listen(options_.socket_path); !listening) return listening;
+    if (!config.routers.empty()) {
+        speaker_.emplace();
+        if (auto started = speaker_->start(); !started) return fail_in("start the virtual routers", started.error());
+        watch_routers();
+    }
+    watch_signals();
+    arm_watchdog();
+    bus_->use_system_bus();
+    first_config_ = std::move(config);
+    begin_with_kernel_table();
+    return {};
+}
+
+void Daemon::begin_with_kernel_table() {
+    kernel_.emplace(loop_);
+    if (first_config_->services.empty()) {  // perhaps a kernel without IPVS: do not ask for it
+        start_machines();
+        return;
+    }
+    kernel_->read([this](Result<ipvs::Table> table) {
+        if (table) engine_.kernel_seen(*table);
+        if (!stopping_) start_machines();
+    });
+}
+
+void Daemon::start_machines() {
+    auto config = std::move(*first_config_);
+    first_config_.reset();
+    const auto boot = ipvs::read_boot_id();
+    store_ = std::make_unique<ipvs::FileStore>(options_.state_dir + "/owned", boot.value_or("unknown"));
+    reconciler_.emplace(loop_, *kernel_, *store_, ipvs::ReconcileOptions{.interval = config.global.reconcile_interval},
+                        [this](const ipvs::ReconcileEvent& event) { on_ipvs(event); });
+    checkers_.emplace(
+        loop_, checkers::WorkerClient::Options{.program = options_.checker_path, .user = config.global.checker_user},
+        checkers::WorkerClient::Callbacks{
+            .on_transition = [this](const checkers::Transition& transition) { on_verdict(transition); },
+            .on_status = [this](const checkers::Status&) { touch(); },
+            .on_worker = [this](bool up, const std::string& reason) { on_worker(up, reason); },
+            .on_heartbeat = {}});
+    machines_started_ = true;
+    hold_timer_.expires_after(kRouterHold);
+    hold_timer_.async_wait([this](error_code error) {
+        if (!error) start_routers();
+    });
+    put_in_force(std::move(config));
+    log(Level::notice, ev::start, "started",
+        {{"version", LVSD_VERSION},
+         {"config", options_.config_path},
+         {"routers", engine_.config().routers.size()},
+         {"services", engine_.config().services.size()}});
+    start_routers_if_ready();
+}
+
+void Daemon::start_routers_if_ready() {
+    const bool table_ready = table_settled_ || engine_.config().services.empty();
+    if (machines_started_ && table_ready && !engine_.is_waiting_for_verdicts()) start_routers();
+}
+
+// The end of starting: from here on we may be master.
+void Daemon::start_routers() {
+    if (routers_started_ || stopping_) return;
+    routers_started_ = true;
+    hold_timer_.cancel();
+    if (speaker_) {
+        if (auto applied = speaker_->apply(router_specs(engine_.config())); !applied)
+            log(Level::error, ev::vrrp_trouble, to_string(applied.error()));
+    }
+    manager_.ready("Running");
+    touch();
+}
+
+void Daemon::watch_signals() {
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP})
+        signals_.add(signal);
+    signals_.async_wait([this](error_code error, int signal) {
+        if (error) return;
+        if (signal == SIGHUP) {
+            reload();
+            watch_signals();
+        } else {
+            stop();
+        }
+    });
+}
+
+void Daemon::arm_watchdog() {
+    const auto interval = ServiceManager::watchdog_interval();
+    if (!interval) return;
+    manager_.keep_alive();
+    watchdog_timer_.expires_after(*interval);
+    watchdog_timer_.async_wait([this](error_code error) {
+        if (!error) arm_watchdog();
+    });
+}
+
+// ---- reload -------------------------------------------------------------------------------------------------
+
+void Daemon::reload() {
+    if (!machines_started_ || stopping_) return;
+    manager_.reloading();
+    facts_.config.last_attempt = state::WallTime(Duration(wall_clock_ns()));
+    auto loaded = load(options_.config_path);
+    if (!loaded.config) {
+        facts_.config.last_ok = false;
+        facts_.config.last_error = config::to_string(loaded.diagnostics.front());
+        for (const auto& diagnostic : loaded.diagnostics)
+            log(Level::error, ev::reload_refused, config::to_string(diagnostic));
+        log(Level::error, ev::reload_refused, "the configuration is invalid, nothing was changed",
+            {{"errors", loaded.diagnostics.size()}});
+    } else {
+        put_in_force(std::move(*loaded.config));
+        log(Level::notice, ev::reload, "configuration reloaded",
+            {{"generation", facts_.config.generation},
+             {"routers", engine_.config().routers.size()},
+             {"services", engine_.config().services.size()}});
+    }
+    manager_.ready("Running");
+    last_status_.clear();
+    touch();
+}
+
+void Daemon::put_in_force(config::Config config) {
+    const auto now = wall_clock_ns();
+    engine::Changes changes;
+    engine_.configure(monotonic_now(), std::move(config), changes);
+    facts_.config.generation += 1;
+    facts_.config.loaded = facts_.config.last_attempt = state::WallTime(Duration(now));
+    facts_.config.last_ok = true;
+    facts_.config.last_error.clear();
+    report(changes);
+    reconciler_->set_interval(engine_.config().global.reconcile_interval);
+    push_desired();
+    std::vector<checkers::CheckSpec> specs;
+    for (const auto& wanted : engine_.checks())
+        specs.push_back(check_spec(wanted));
+    if (facts_.worker.state == state::WorkerState::off && !specs.empty()) {
+        facts_.worker.state = state::WorkerState::starting;
+        facts_.worker.since = state::WallTime(Duration(now));
+        checkers_->start();
+    }
+    checkers_->configure(specs);
+    if (!routers_started_) return;
+    if (!speaker_ && !engine_.config().routers.empty()) {
+        speaker_.emplace();
+        if (auto started = speaker_->start(); !started) {
+            log(Level::error, ev::vrrp_trouble, to_string(started.error()));
+            speaker_.reset();
+            return;
+        }
+        watch_routers();
+    }
+    if (!speaker_) return;
+    if (auto applied = speaker_->apply(router_specs(engine_.config())); !applied)
+        log(Level::error, ev::vrrp_trouble, to_string(applied.error()));
+}
+
+// ---- health -------------------------------------------------------------------------------------------------
+
+void Daemon::on_verdict(const checkers::Transition& transition) {
+    if (transition.state == checkers::State::unknown || stopping_) return;
+    engine::Changes changes;
+    engine_.on_verdict(monotonic_now(), engine::CheckId{static_cast<std::uint32_t>(transition.id)},
+                       transition.state == checkers::State::up, transition.reason, changes);
+    report(changes);
+    push_desired();
+    start_routers_if_ready();
+    touch();
+}
+
+void Daemon::on_worker(bool up, const std::string& reason) {
+    facts_.worker.state = up ? state::WorkerState::running : state::WorkerState::lost;
+    facts_.worker.since = state::WallTime(Duration(wall_clock_ns()));
+    if (!up) ++facts_.worker.restarts;
+    if (up)
+        log(Level::info, ev::worker_ready, "the checker runs");
+    else
+        log(Level::warning, ev::worker_lost, "the checker is gone, the last known health stands, restarting it",
+            {{"reason", reason}});
+    touch();
+}
+
+void Daemon::report(const engine::Changes& changes) {
+    for (const auto& change : changes) {
+        if (const auto* server = std::get_if<engine::ServerChanged>(&change))
+            log(server->to == engine::ServerState::down ? Level::warning : Level::notice, ev::check_state,
+                fmt::format("{} is {}", to_string(server->server), engine::to_string(server->to)),
+                {{"service", server->service},
+                 {"from", engine::to_string(server->from)},
+                 {"reason", server->reason}});
+        else if (const auto* service = std::get_if<engine::ServiceChanged>(&change))
+            log(service->to == engine::ServiceState::down ? Level::error : Level::notice, ev::service_state,
+                fmt::format("service {} is {}", service->service, engine::to_string(service->to)),
+                {{"from", engine::to_string(service->from)}, {"reason", service->reason}});
+    }
+}
+
+// ---- the kernel's table -------------------------------------------------------------------------------------
+
+void Daemon::push_desired() {
+    const bool concerned = !engine_.config().services.empty() || !reconciler_->owned().empty();
+    if (concerned) reconciler_->set_desired(engine_.desired());
+}
+
+// Which IPVS this is: ours says so in its version, stock has none.
+void Daemon::ask_ipvs_version() {
+    kernel_->info([this](Result<ipvs::codec::Info> info) {
+        if (!info) return;
+        const auto module = read_file("/sys/module/ip_vs/version");
+        facts_.ipvs.module = module && module->starts_with("lvsd") ? "lvsd" : "stock";
+        facts_.ipvs.version =
+            fmt::format("{}.{}.{}", info->version >> 16U, info->version >> 8U & 0xffU, info->version & 0xffU);
+        touch();
+    });
+}
+
+void Daemon::on_ipvs(const ipvs::ReconcileEvent& event) {
+    const auto now = state::WallTime(Duration(wall_clock_ns()));
+    if (const auto* applied = std::get_if<ipvs::Applied>(&event)) {
+        log(Level::info, ev::ipvs_applied, "table written to the kernel",
+            {{"commands", applied->commands}, {"took", to_string(applied->took)}});
+        facts_.ipvs.last_applied = now;
+        if (facts_.ipvs.module.empty()) ask_ipvs_version();
+    } else if (const auto* drifted = std::get_if<ipvs::Drifted>(&event)) {
+        facts_.ipvs.repairs += drifted->repairs.size();
+        for (const auto& repair : drifted->repairs)
+            log(Level::warning, ev::ipvs_drift, "somebody else changed the table, repairing",
+                {{"repair", ipvs::to_string(repair)}});
+    } else if (const auto* troubled = std::get_if<ipvs::Troubled>(&event)) {
+        facts_.ipvs.last_error = troubled->error               ? to_string(*troubled->error)
+                                 : !troubled->errors.empty() ? to_string(troubled->errors.front().error)
+                                                              : "the kernel's table is not as desired";
+        log(Level::error, ev::ipvs_failed, facts_.ipvs.last_error,
+            {{"refused", troubled->errors.size()}, {"retry_in", to_string(troubled->retry_after)}});
+        for (const auto& refused : troubled->errors)
+            log(Level::error, ev::ipvs_failed, to_string(refused.error),
+                {{"command", ipvs::to_string(refused.command)}});
+    } else if (std::holds_alternative<ipvs::Recovered>(event)) {
+        facts_.ipvs.last_error.clear();
+        facts_.ipvs.module.clear();  // it may be another one now
+        ask_ipvs_version();
+        log(Level::notice, ev::ipvs_applied, "the kernel's table is as desired again");
+    } else if (const auto* unstored = std::get_if<ipvs::NotStored>(&event)) {
+        log(Level::warning, ev::ipvs_failed,
+            to_string(unstored->error) + ", ignoring: after a crash entries may be left behind");
+    }
+    table_settled_ = true;
+    start_routers_if_ready();
+    touch();
+}
+
+// ---- virtual routers ----------------------------------------------------------------------------------------
+
+void Daemon::watch_routers() {
+    if (!router_events_) router_events_.emplace(loop_, ::dup(speaker_->event_fd()));
+    router_events_->async_wait(asio::posix::stream_descriptor::wait_read, [this](error_code error) {
+        if (error) return;
+        for (const auto& event : speaker_->drain())
+            on_router_event(event);
+        watch_routers();
+    });
+}
+
+void Daemon::on_router_event(const vrrp::Event& event) {
+    switch (event.kind) {
+        case vrrp::Event::Kind::state:
+            log(Level::notice, ev::vrrp_state, fmt::format("{} is {}", event.router, vrrp::to_string(event.to)),
+                {{"family", to_string(event.family)},
+                 {"from", vrrp::to_string(event.from)},
+                 {"reason", describe(event)}});
+            break;
+        case vrrp::Event::Kind::waiting:
+            log(Level::notice, ev::vrrp_state, fmt::format("{}: {}", event.router, describe(event)),
+                {{"family", to_string(event.family)}});
+            break;
+        case vrrp::Event::Kind::trouble:
+            log(Level::warning, ev::vrrp_trouble, describe(event),
+                {{"router", event.router}, {"family", to_string(event.family)}});
+            break;
+    }
+    touch();
+}
+
+// ---- what is shown ------------------------------------------------------------------------------------------
+
+void Daemon::touch() {
+    if (dirty_ || stopping_ || !machines_started_) return;
+    dirty_ = true;
+    show_timer_.expires_after(kShowDelay);
+    show_timer_.async_wait([this](error_code error) {
+        if (!error) show();
+    });
+}
+
+void Daemon::show() {
+    dirty_ = false;
+    facts_.ipvs.available = facts_.ipvs.last_error.empty() && reconciler_->is_settled();
+    const auto pids = checkers_->pids();
+    facts_.worker.pid = pids.empty() ? 0 : static_cast<std::uint32_t>(pids.front());
+    auto snapshot = std::make_shared<state::Snapshot>(build_snapshot(
+        facts_, engine_, &*checkers_, &reconciler_->table(), speaker_ && routers_started_ ? &*speaker_ : nullptr));
+    if (auto line = status_line(*snapshot); routers_started_ && line != last_status_) {
+        manager_.status(line);
+        last_status_ = std::move(line);
+    }
+    bus_->update(std::move(snapshot));
+}
+
+std::string Daemon::status_line(const state::Snapshot& snapshot) const {
+    std::size_t masters = 0, instances = 0, up = 0, total = 0;
+    for (const auto& router : snapshot.routers)
+        for (const auto& instance : router.instances) {
+            ++instances;
+            masters += instance.state == state::RouterState::master ? 1 : 0;
+        }
+    for (const auto& service : snapshot.services) {
+        up += service.servers_up;
+        total += service.servers_total;
+    }
+    auto text = fmt::format("Master of {}/{} virtual routers, {}/{} servers up in {} services", masters, instances, up,
+                            total, snapshot.services.size());
+    if (!facts_.ipvs.last_error.empty()) text += "; IPVS: " + facts_.ipvs.last_error;
+    if (!facts_.config.last_ok) text += "; last reload refused: " + facts_.config.last_error;
+    return text;
+}
+
+// ---- stop ---------------------------------------------------------------------------------------------------
+
+void Daemon::stop() {
+    if (stopping_) return;
+    stopping_ = true;
+    manager_.stopping();
+    log(Level::notice, ev::stop, "stopping");
+    hold_timer_.cancel();
+    if (speaker_) {
+        speaker_->stop();  // the peer takes over now; everything below is without hurry
+        for (const auto& event : speaker_->drain())
+            on_router_event(event);
+    }
+    if (router_events_) router_events_->close();
+    if (checkers_) checkers_->stop();
+    stop_timer_.expires_after(kStopLimit);
+    stop_timer_.async_wait([this](error_code error) {
+        if (error) return;
+        log(Level::warning, ev::ipvs_failed, "the kernel does not answer, leaving entries to the next start");
+        finish_stop();
+    });
+    if (!reconciler_) {
+        finish_stop();
+        return;
+    }
+    const bool keep = engine_.config().global.on_stop == config::OnStop::keep;
+    reconciler_->stop(keep ? ipvs::AtStop::keep : ipvs::AtStop::remove, [this] { finish_stop(); });
+}
+
+void Daemon::finish_stop() {
+    stop_timer_.cancel();
+    show_timer_.cancel();
+    watchdog_timer_.cancel();
+    signals_.cancel();
+    bus_->stop();
+    kernel_->close();
+    loop_.stop();
+}
+
+}  // namespace lvs::app

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The running daemon; see app.hpp. Private to lvs_app.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "checkers/client.hpp"
+#include "ipvs/netlink.hpp"
+#include "ipvs/reconciler.hpp"
+#include "lvsd/app/app.hpp"
+#include "lvsd/dbus/dbus.hpp"
+#include "lvsd/engine/engine.hpp"
+#include "lvsd/runtime/asio.hpp"
+#include "lvsd/runtime/runtime.hpp"
+#include "lvsd/state/state.hpp"
+#include "vrrp/io.hpp"
+
+namespace lvs::app {
+
+// What the snapshot shows and no part remembers.
+struct Facts {
+    std::string hostname;
+    std::int64_t started_ns = 0;
+    state::ConfigStatus config;
+    state::WorkerStatus worker;
+    state::IpvsStatus ipvs;
+};
+
+class Daemon {
+   public:
+    Daemon(asio::io_context& loop, const Options& options);
+
+    [[nodiscard]] Result<void> start(config::Config config);
+    [[nodiscard]] const Options& options() const { return options_; }
+
+   private:
+    // start
+    [[nodiscard]] Result<void> prepare_folders() const;
+    void begin_with_kernel_table();
+    void start_machines();
+    void start_routers_if_ready();
+    void start_routers();
+    void watch_signals();
+    void arm_watchdog();
+
+    // events
+    void reload();
+    void put_in_force(config::Config config);
+    void on_verdict(const checkers::Transition& transition);
+    void on_worker(bool up, const std::string& reason);
+    void on_ipvs(const ipvs::ReconcileEvent& event);
+    void ask_ipvs_version();
+    void watch_routers();
+    void on_router_event(const vrrp::Event& event);
+    void report(const engine::Changes& changes);
+    void push_desired();
+
+    // what is shown
+    void touch();  // something changed: show it soon
+    void show();
+    [[nodiscard]] std::string status_line(const state::Snapshot& snapshot) const;
+
+    void stop();
+    void finish_stop();
+
+    asio::io_context& loop_;
+    Options options_;
+    Facts facts_;
+    ServiceManager manager_;
+    asio::signal_set signals_;
+    asio::steady_timer hold_timer_;
+    asio::steady_timer show_timer_;
+    asio::steady_timer watchdog_timer_;
+    asio::steady_timer stop_timer_;
+
+    engine::Engine engine_;
+    std::optional<checkers::WorkerClient> checkers_;
+    std::optional<ipvs::Kernel> kernel_;
+    std::unique_ptr<ipvs::FileStore> store_;
+    std::optional<ipvs::Reconciler> reconciler_;
+    std::optional<vrrp::Speaker> speaker_;
+    std::optional<asio::posix::stream_descriptor> router_events_;
+    std::optional<dbus::BusServer> bus_;
+
+    std::optional<config::Config> first_config_;  // until the kernel's table was read
+    bool machines_started_ = false;
+    bool routers_started_ = false;
+    bool table_settled_ = false;  // the kernel held the desired table, or cannot
+    bool dirty_ = false;
+    bool stopping_ = false;
+    std::string last_status_;
+};
+
+[[nodiscard]] state::Snapshot build_snapshot(const Facts& facts, const engine::Engine& engine,
+                                             const checkers::WorkerClient* checkers, const ipvs::Table* kernel,
+                                             const vrrp::Speaker* speaker);
+
+}  // namespace lvs::app

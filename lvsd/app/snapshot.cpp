@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <unistd.h>
+
+#include <map>
+
+#include "lvsd/app/convert.hpp"
+#include "lvsd/app/daemon.hpp"
+
+namespace lvs::app {
+namespace {
+
+state::WallTime wall(Time time) {
+    return time == Time{} ? state::WallTime{} : state::WallTime(Duration(wall_clock_ns_of(time)));
+}
+
+state::RouterState router_state(const vrrp::RouterStatus& status) {
+    if (status.waiting != vrrp::Waiting::none) return state::RouterState::waiting;
+    switch (status.state) {
+        case vrrp::State::initialize: return state::RouterState::initialize;
+        case vrrp::State::backup: return state::RouterState::backup;
+        case vrrp::State::master: return state::RouterState::master;
+    }
+    return state::RouterState::initialize;
+}
+
+state::NamedCounters discards(const vrrp::Counters& counters) {
+    state::NamedCounters out;
+    for (std::size_t i = 0; i < vrrp::kDiscards; ++i)
+        if (counters.discarded.at(i) != 0)
+            out.emplace_back(vrrp::to_string(static_cast<vrrp::Discard>(i)), counters.discarded.at(i));
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
+state::RouterInstance instance(const config::VirtualRouter& router, const vrrp::RouterStatus& status) {
+    state::RouterInstance out;
+    out.family = status.family;
+    out.state = router_state(status);
+    out.reason = status.waiting == vrrp::Waiting::none ? "" : vrrp::to_string(status.waiting);
+    out.since = wall(status.since);
+    out.priority = router.priority.value();
+    out.effective_priority = status.priority.value();
+    out.advert_interval = router.advert_interval;
+    out.master_interval = status.interval;
+    out.master = status.state == vrrp::State::master ? status.source : status.master;
+    for (const auto& address : router.addresses)
+        if (address.address.family() == status.family) out.addresses.push_back(address);
+    out.transitions = status.counters.became_master;
+    out.adverts_sent = status.counters.adverts_sent;
+    out.adverts_received = status.counters.adverts_received;
+    out.ignored = discards(status.counters);
+    return out;
+}
+
+std::vector<state::Router> routers(const config::Config& config, const vrrp::Speaker* speaker) {
+    std::map<std::string, std::vector<vrrp::RouterStatus>> known;
+    if (speaker != nullptr)
+        for (auto& status : speaker->snapshot().routers)
+            known[status.name].push_back(std::move(status));
+    std::vector<state::Router> out;
+    for (const auto& router : config.routers) {
+        auto& shown = out.emplace_back();
+        shown.name = router.name;
+        shown.interface = router.interface;
+        shown.vrid = router.vrid.value();
+        for (const auto& status : known[router.name])
+            shown.instances.push_back(instance(router, status));
+    }
+    return out;
+}
+
+state::Traffic traffic(const ipvs::Counters& c) {
+    return {c.connections,     c.in_packets,     c.out_packets,     c.in_bytes,     c.out_bytes,
+            c.connection_rate, c.in_packet_rate, c.out_packet_rate, c.in_byte_rate, c.out_byte_rate};
+}
+
+state::ServerState server_state(engine::ServerState value) {
+    switch (value) {
+        case engine::ServerState::starting: return state::ServerState::starting;
+        case engine::ServerState::up: return state::ServerState::up;
+        case engine::ServerState::down: return state::ServerState::down;
+        case engine::ServerState::standby: return state::ServerState::standby;
+        case engine::ServerState::sorry: return state::ServerState::sorry;
+    }
+    return state::ServerState::starting;
+}
+
+state::ServiceState service_state(engine::ServiceState value) {
+    switch (value) {
+        case engine::ServiceState::up: return state::ServiceState::up;
+        case engine::ServiceState::degraded: return state::ServiceState::degraded;
+        case engine::ServiceState::sorry: return state::ServiceState::sorry;
+        case engine::ServiceState::down: return state::ServiceState::down;
+    }
+    return state::ServiceState::down;
+}
+
+state::CheckState check_state(checkers::State value) {
+    switch (value) {
+        case checkers::State::unknown: return state::CheckState::starting;
+        case checkers::State::up: return state::CheckState::up;
+        case checkers::State::down: return state::CheckState::down;
+    }
+    return state::CheckState::starting;
+}
+
+state::Check check(const engine::CheckWanted& wanted, const checkers::CheckInfo* info) {
+    state::Check out;
+    out.kind = wanted.check.kind;
+    out.target = to_string(wanted.target);
+    if (info == nullptr) return out;
+    out.state = check_state(info->last.state);
+    out.since = wall(info->last.at);
+    const bool has_run = info->status.at != Time{};
+    out.reason = has_run ? info->status.reason : info->last.reason;
+    out.latency = has_run ? info->status.latency : info->last.latency;
+    out.last_run = wall(has_run ? info->status.at : info->last.at);
+    out.runs = info->status.runs;
+    out.failures = info->status.failures;
+    return out;
+}
+
+class ServiceBuilder {
+   public:
+    ServiceBuilder(const engine::Engine& engine, const checkers::WorkerClient* checkers, const ipvs::Table* kernel)
+        : checkers_(checkers), kernel_(kernel) {
+        for (auto& wanted : engine.checks())
+            wanted_.emplace(wanted.id, wanted);
+    }
+
+    state::Service operator()(const engine::ServiceStatus& status) const {
+        const auto& config = *status.config;
+        state::Service out;
+        out.name = config.name;
+        if (const auto* address = std::get_if<Endpoint>(&config.match)) {
+            out.address = *address;
+            out.protocol = config::to_string(config.protocol);
+        } else {
+            out.fwmark = std::get<Fwmark>(config.match).value();
+        }
+        out.family = config.family;
+        out.scheduler = config.scheduler;
+        out.forward = config::to_string(config.forward);
+        out.state = service_state(status.state);
+        out.reason = status.reason;
+        out.since = wall(status.since);
+        out.servers_up = status.servers_up;
+        out.servers_total = static_cast<std::uint32_t>(config.servers.size());
+        const auto* held = kernel_entry(status.key);
+        if (held != nullptr) out.traffic = traffic(held->counters);
+        for (const auto& server : status.servers)
+            add_server(out, server, held);
+        return out;
+    }
+
+   private:
+    const ipvs::Service* kernel_entry(const ipvs::ServiceKey& key) const {
+        if (kernel_ == nullptr) return nullptr;
+        const auto found = kernel_->find(key);
+        return found == kernel_->end() ? nullptr : &found->second;
+    }
+
+    void add_server(state::Service& service, const engine::ServerStatus& status, const ipvs::Service* held) const {
+        auto& out = service.servers.emplace_back();
+        out.address = status.address;
+        out.is_sorry = status.is_sorry;
+        out.state = server_state(status.state);
+        out.reason = status.reason;
+        out.since = wall(status.since);
+        out.weight = static_cast<std::uint32_t>(status.weight);
+        out.effective_weight = static_cast<std::uint32_t>(status.effective_weight);
+        out.forward = config::to_string(status.forward);
+        for (const auto id : status.checks)
+            out.checks.push_back(
+                check(wanted_.at(id), checkers_->find(checkers::CheckId{static_cast<std::uint32_t>(id)})));
+        if (held == nullptr) return;
+        const auto dest = held->dests.find({status.address});
+        if (dest == held->dests.end()) return;
+        out.active_connections = dest->second.active_connections;
+        out.inactive_connections = dest->second.inactive_connections;
+        out.traffic = traffic(dest->second.counters);
+        service.active_connections += out.active_connections;
+        service.inactive_connections += out.inactive_connections;
+    }
+
+    const checkers::WorkerClient* checkers_;
+    const ipvs::Table* kernel_;
+    std::map<engine::CheckId, engine::CheckWanted> wanted_;
+};
+
+}  // namespace
+
+state::Snapshot build_snapshot(const Facts& facts, const engine::Engine& engine,
+                               const checkers::WorkerClient* checkers, const ipvs::Table* kernel,
+                               const vrrp::Speaker* speaker) {
+    state::Snapshot out;
+    out.taken = state::WallTime(Duration(wall_clock_ns()));
+    out.daemon.version = LVSD_VERSION;
+    out.daemon.hostname = facts.hostname;
+    out.daemon.pid = static_cast<std::uint32_t>(getpid());
+    out.daemon.started = state::WallTime(Duration(facts.started_ns));
+    out.daemon.config = facts.config;
+    out.daemon.worker = facts.worker;
+    out.daemon.ipvs = facts.ipvs;
+    out.daemon.ipvs.services = engine.desired().size();
+    for (const auto& [key, service] : engine.desired())
+        out.daemon.ipvs.servers += service.dests.size();
+    out.routers = routers(engine.config(), speaker);
+    const ServiceBuilder build(engine, checkers, kernel);
+    for (const auto& status : engine.services())
+        out.services.push_back(build(status));
+    return out;
+}
+
+}  // namespace lvs::app

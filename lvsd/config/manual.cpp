@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The key tables as the manual page lvsd.toml(5). `name` in a doc text becomes bold.
+#include <fmt/core.h>
+
+#include "lvsd/config/value.hpp"
+
+namespace lvs::config {
+namespace {
+
+constexpr std::string_view kHead = R"(.\" SPDX-License-Identifier: GPL-2.0-or-later
+.\" Made from the tables of the parser by lvsd --print-manual; do not edit.
+.TH LVSD.TOML 5 "" "lvsd )" LVSD_VERSION R"(" "File formats"
+.SH NAME
+lvsd.toml \- configuration of the Linux Virtual Server daemon
+.SH SYNOPSIS
+.I /etc/lvsd/lvsd.toml
+.SH DESCRIPTION
+The file is TOML. It is read when
+.BR lvsd (8)
+starts and when it is told to reload. It is read strictly: an unknown key, a wrong type, a value out of range, or a
+name or address used twice is an error, and all errors are reported together, each with its line and column.
+.B lvsd \-\-check
+does the same without starting anything. While a file has errors, a reload changes nothing.
+.PP
+Names of virtual routers and services are yours to choose: 1 to 64 letters, digits, dots, underscores and dashes. A
+name with a dot stands in quotes. Durations are strings with a unit: ns, us, ms, s, m, h or d, as in "250ms" or
+"1m30s". Addresses with ports are written "192.0.2.10:80" and "[2001:db8::10]:80".
+)";
+
+constexpr std::string_view kExample = R"(.SH EXAMPLE
+A checked web service with a virtual address; the other director has another
+.BR priority .
+.PP
+.nf
+[virtual_router.web]
+interface = "eth0"
+vrid = 51
+priority = 150
+addresses = ["192.0.2.10/24"]
+
+[virtual_service.web]
+address = "192.0.2.10:80"
+servers = ["10.0.0.11:80", "10.0.0.12:80"]
+check = { kind = "http", path = "/healthz" }
+.fi
+.SH FILES
+.TP
+.I /etc/lvsd/lvsd.toml
+The configuration.
+.SH SEE ALSO
+.BR lvsd (8),
+.BR lvsctl (1),
+.BR ipvsadm (8)
+)";
+
+// Plain text as roff: backslashes and dashes as themselves, no line that looks like a request, `x` in bold.
+std::string roff(std::string_view text) {
+    std::string out;
+    bool bold = false;
+    for (const char c : text) {
+        if (c == '`') {
+            bold = !bold;
+            out += bold ? "\\fB" : "\\fR";
+        } else if (c == '\\') {
+            out += "\\e";
+        } else if (c == '-') {
+            out += "\\-";
+        } else {
+            out += c;
+        }
+    }
+    if (out.starts_with('.') || out.starts_with('\'')) out.insert(0, "\\&");
+    return out;
+}
+
+std::string default_of(const KeySpec& key) {
+    if (key.required) return "Required.";
+    if (key.fallback.empty()) return "";
+    const bool bare = key.type == ValueType::boolean || key.type == ValueType::integer;
+    const bool list = split_list(key.fallback).size() > 1;
+    if (list) return fmt::format("Default: the list {}.", roff(key.fallback));
+    return fmt::format("Default: {}.",
+                       roff(bare ? std::string(key.fallback) : fmt::format("\"{}\"", key.fallback)));
+}
+
+std::string sentence(std::string text) {
+    if (!text.empty() && text.front() >= 'a' && text.front() <= 'z')
+        text.front() = static_cast<char>(text.front() - 32);
+    return text + '.';
+}
+
+std::string entry(const KeySpec& key) {
+    auto out = fmt::format(".TP\n.B {}\n{}\n.br\n{}\n", roff(key.key), roff(key.doc),
+                           roff(sentence(expectation(key))));
+    if (const auto fallback = default_of(key); !fallback.empty()) out += fallback + "\n";
+    if (!key.example.empty()) out += fmt::format(".br\nExample: {} = {}\n", roff(key.key), roff(key.example));
+    return out;
+}
+
+std::string entries(std::span<const KeySpec> keys) {
+    std::string out;
+    for (const auto& key : keys)
+        out += entry(key);
+    return out;
+}
+
+}  // namespace
+
+std::string manual(std::span<const KindSpec> kinds) {
+    std::string out(kHead);
+    for (const auto& section : sections()) {
+        const bool table = section.name != "server" && section.name != "check";
+        const auto title = table ? fmt::format("[{}]", section.name) : fmt::format("A {}", section.name);
+        out += fmt::format(".SH \"{}\"\n{}\n{}", roff(title), roff(section.doc), entries(section.keys));
+    }
+    out += ".SH \"KINDS OF CHECKS\"\n";
+    for (const auto& kind : kinds)
+        out += fmt::format(".SS {}\n{}\n{}", roff(kind.kind), roff(kind.doc), entries(kind.keys));
+    return out.append(kExample);
+}
+
+}  // namespace lvs::config

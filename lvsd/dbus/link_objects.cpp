@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The object tree of a Link: sd-bus asks these callbacks which objects exist and where their values are.
+#include <cstdlib>
+#include <cstring>
+
+#include "lvsd/dbus/link.hpp"
+#include "lvsd/dbus/properties.hpp"
+
+namespace lvs::dbus {
+namespace {
+
+constexpr const char* kLimitsExceeded = "org.linuxvirtualserver.Lvsd1.Error.LimitsExceeded";
+// What one object takes in a GetManagedObjects reply: about 1,050 bytes with texts of usual length.
+constexpr std::size_t kObjectBytes = 1500;
+
+int find_object(sd_bus* /*bus*/, const char* path, const char* interface, void* userdata, void** found,
+                sd_bus_error* /*error*/) {
+    const auto* view = static_cast<Link*>(userdata)->objects().find(path);
+    if (view == nullptr || std::strcmp(interface, interface_name(view->kind)) != 0) return 0;
+    *found = const_cast<View*>(view);  // sd-bus hands it to our getters, which only read
+    return 1;
+}
+
+int list_objects(sd_bus* /*bus*/, const char* prefix, void* userdata, char*** nodes,
+                 sd_bus_error* /*error*/) {
+    const auto& objects = static_cast<Link*>(userdata)->objects();
+    const auto indices = objects.below(prefix);
+    auto** list = static_cast<char**>(std::calloc(indices.size() + 1, sizeof(char*)));  // sd-bus frees it
+    if (list == nullptr) return -ENOMEM;
+    std::size_t filled = 0;
+    for (const auto index : indices)
+        list[filled++] = ::strdup(objects.path(index).c_str());
+    *nodes = list;
+    return 0;
+}
+
+Link& link_of(sd_bus_message* m) {
+    auto* bus = sd_bus_message_get_bus(m);
+    return *static_cast<Link*>(sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus)));
+}
+
+int too_large(sd_bus_message* m) {
+    return sd_bus_reply_method_errorf(m, kLimitsExceeded,
+                                      "The answer is larger than the bus carries: ask on the private socket");
+}
+
+int describe(sd_bus_message* m, void* userdata, sd_bus_error* /*error*/) {
+    const auto json = state::to_json(*static_cast<View*>(userdata)->snapshot);
+    if (link_of(m).role() == Link::Role::bus && json.size() > Link::kBusReplyMax) return too_large(m);
+    return sd_bus_reply_method_return(m, "s", json.c_str());
+}
+
+int subscribe(sd_bus_message* m, void* /*userdata*/, sd_bus_error* /*error*/) {
+    if (!link_of(m).subscribe())
+        return sd_bus_reply_method_errorf(m, kLimitsExceeded, "Too many subscribers on the private socket");
+    return sd_bus_reply_method_return(m, nullptr);
+}
+
+sd_bus_vtable method(const char* name, const char* result, const char* names,
+                     sd_bus_message_handler_t handler) {
+    sd_bus_vtable row{};
+    row.type = _SD_BUS_VTABLE_METHOD;
+    row.flags = SD_BUS_VTABLE_UNPRIVILEGED;
+    row.x.method.member = name;
+    row.x.method.signature = "";
+    row.x.method.result = result;
+    row.x.method.handler = handler;
+    row.x.method.names = names;
+    return row;
+}
+
+const sd_bus_vtable* vtable_of(Kind kind) {
+    static const sd_bus_vtable methods[] = {method("Describe", "s", "json\0", describe),
+                                            method("Subscribe", "", "", subscribe)};
+    static const auto manager = make_vtable(Kind::manager, methods);
+    static const auto router = make_vtable(Kind::router, {});
+    static const auto service = make_vtable(Kind::service, {});
+    static const auto server = make_vtable(Kind::server, {});
+    switch (kind) {
+        case Kind::manager:
+            return manager.data();
+        case Kind::router:
+            return router.data();
+        case Kind::service:
+            return service.data();
+        case Kind::server:
+            return server.data();
+    }
+    return nullptr;
+}
+
+// Sees every message before the objects do: what would hurt the connection to the bus is refused here.
+int refuse_too_much(sd_bus_message* m, void* userdata, sd_bus_error* /*error*/) {
+    const auto& link = *static_cast<Link*>(userdata);
+    if (sd_bus_message_is_method_call(m, nullptr, nullptr) <= 0 || link.role() != Link::Role::bus) return 0;
+    if (link.unsent() > Link::kQueueMax)
+        return sd_bus_reply_method_errorf(m, kLimitsExceeded, "Too many answers are waiting to be read");
+    if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects") > 0 &&
+        link.objects().all().size() * kObjectBytes > Link::kBusReplyMax)
+        return too_large(m);
+    return 0;
+}
+
+}  // namespace
+
+int publish_objects(Link& link) {
+    auto* bus = link.bus();
+    int r = sd_bus_add_filter(bus, nullptr, refuse_too_much, &link);
+    for (const auto kind : {Kind::manager, Kind::router, Kind::service, Kind::server})
+        if (r >= 0)
+            r = sd_bus_add_fallback_vtable(bus, nullptr, kRoot, interface_name(kind), vtable_of(kind),
+                                           find_object, &link);
+    if (r >= 0) r = sd_bus_add_node_enumerator(bus, nullptr, kRoot, list_objects, &link);
+    if (r >= 0) r = sd_bus_add_object_manager(bus, nullptr, kRoot);
+    return r;
+}
+
+}  // namespace lvs::dbus

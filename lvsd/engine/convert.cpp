@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lvsd/engine/convert.hpp"
+
+#include <fmt/format.h>
+
+namespace lvs::engine {
+namespace {
+
+struct FlagName {
+    std::string_view name;
+    std::uint32_t flag;
+};
+// What the three scheduler flags mean to sh and mh has names of its own.
+constexpr FlagName kFlagNames[] = {
+    {"flag-1", ipvs::kSched1},      {"flag-2", ipvs::kSched2},  {"flag-3", ipvs::kSched3},
+    {"sh-fallback", ipvs::kSched1}, {"sh-port", ipvs::kSched2}, {"mh-fallback", ipvs::kSched1},
+    {"mh-port", ipvs::kSched2},
+};
+
+std::uint32_t scheduler_flags(const std::vector<std::string>& names) {
+    std::uint32_t flags = 0;
+    for (const auto& name : names)
+        for (const auto& known : kFlagNames)
+            if (known.name == name) flags |= known.flag;
+    return flags;
+}
+
+std::uint32_t v4_mask(std::uint8_t prefix) { return prefix == 0 ? 0 : ~std::uint32_t{0} << (32U - prefix); }
+
+ipvs::Protocol to_ipvs(config::Protocol protocol) { return static_cast<ipvs::Protocol>(protocol); }
+
+ipvs::Forward to_ipvs(config::Forward forward) {
+    switch (forward) {
+        case config::Forward::nat: return ipvs::Forward::nat;
+        case config::Forward::dr: return ipvs::Forward::dr;
+        case config::Forward::tun: return ipvs::Forward::tun;
+    }
+    return ipvs::Forward::nat;
+}
+
+struct ValueText {
+    std::string operator()(const std::string& value) const { return fmt::format("s{}:{}", value.size(), value); }
+    std::string operator()(bool value) const { return value ? "true" : "false"; }
+    std::string operator()(std::int64_t value) const { return fmt::format("{}", value); }
+    std::string operator()(Duration value) const { return to_string(value); }
+    std::string operator()(const IpAddress& value) const { return to_string(value); }
+    std::string operator()(const Endpoint& value) const { return to_string(value); }
+    std::string operator()(const Prefix& value) const { return to_string(value); }
+    std::string operator()(const StatusRange& value) const { return fmt::format("{}-{}", value.first, value.last); }
+    template <class T>
+    std::string operator()(const std::vector<T>& values) const {
+        std::string out = "[";
+        for (const auto& value : values)
+            out += (*this)(value) + ",";
+        return out + "]";
+    }
+};
+
+}  // namespace
+
+ipvs::ServiceKey service_key(const config::VirtualService& service) {
+    if (const auto* mark = std::get_if<Fwmark>(&service.match))
+        return ipvs::FwmarkKey{service.family, mark->value()};
+    return ipvs::AddressKey{to_ipvs(service.protocol), std::get<Endpoint>(service.match)};
+}
+
+ipvs::ServiceSettings service_settings(const config::VirtualService& service) {
+    const bool v4 = service.family == Family::ipv4;
+    ipvs::ServiceSettings out;
+    out.scheduler = service.scheduler;
+    out.flags = scheduler_flags(service.scheduler_flags);
+    if (service.one_packet) out.flags |= ipvs::kOnePacket;
+    out.netmask = v4 ? v4_mask(32) : 128;
+    if (!service.persistence) return out;
+    out.flags |= ipvs::kPersistent;
+    out.persistence_seconds =
+        static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(*service.persistence).count());
+    out.netmask = v4 ? v4_mask(service.persistence_prefix) : service.persistence_prefix;
+    return out;
+}
+
+ipvs::DestSettings dest_settings(config::Forward forward, std::int32_t weight) {
+    ipvs::DestSettings out;
+    out.forward = to_ipvs(forward);
+    out.weight = weight;
+    return out;
+}
+
+std::string settings_text(const config::Check& check) {
+    auto text = fmt::format("{} {} {} {} {}", check.kind, to_string(check.interval), to_string(check.timeout),
+                            check.rise, check.fall);
+    for (const auto& [key, value] : check.params)
+        text += fmt::format(" {}={}", key, std::visit(ValueText{}, value));
+    return text;
+}
+
+}  // namespace lvs::engine

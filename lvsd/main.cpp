@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// lvsd: reads the command line and the configuration, then hands over to App (app/app.hpp).
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+
+#include "checkers/checkers.hpp"
+#include "lvsd/app/app.hpp"
+#include "lvsd/base/log.hpp"
+#include "lvsd/config/config.hpp"
+#include "lvsd/runtime/runtime.hpp"
+
+namespace {
+
+struct Arguments {
+    lvs::app::Options options;
+    bool check = false;
+    bool print_effective = false;
+    std::string log_level = "info";
+};
+
+// The worker lies beside us in a build tree, and in libexec once installed.
+std::string find_checker() {
+    std::error_code error;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+    const auto sibling = self.parent_path() / "lvsd-checker";
+    if (!error && std::filesystem::exists(sibling, error)) return sibling;
+    return LVSD_LIBEXECDIR "/lvsd-checker";
+}
+
+lvs::Level parse_level(const std::string& name) {
+    if (name == "error") return lvs::Level::error;
+    if (name == "warning") return lvs::Level::warning;
+    if (name == "notice") return lvs::Level::notice;
+    return name == "debug" ? lvs::Level::debug : lvs::Level::info;
+}
+
+void declare(CLI::App& cli, Arguments& arguments) {
+    auto& options = arguments.options;
+    cli.add_option("--config", options.config_path, "configuration file")->capture_default_str();
+    cli.add_flag("--check", arguments.check, "check the configuration and exit: 0 valid, 1 not");
+    cli.add_flag("--print-effective", arguments.print_effective,
+                 "print the configuration with every default written out and exit");
+    cli.add_option("--socket", options.socket_path, "private socket for lvsctl")->capture_default_str();
+    cli.add_option("--state-dir", options.state_dir, "where lvsd remembers what is its own")->capture_default_str();
+    cli.add_option("--checker", options.checker_path, "the program that runs the checks")->capture_default_str();
+    cli.add_option("--log-level", arguments.log_level, "least important lines to log")
+        ->check(CLI::IsMember({"error", "warning", "notice", "info", "debug"}))
+        ->capture_default_str();
+    cli.set_version_flag("--version", "lvsd " LVSD_VERSION);
+}
+
+void print_diagnostics(const lvs::config::Loaded& loaded) {
+    for (const auto& diagnostic : loaded.diagnostics)
+        fmt::print(stderr, "{}\n", lvs::config::to_string(diagnostic));
+}
+
+int run_daemon(const Arguments& arguments, lvs::config::Config config) {
+    if (lvs::journal_is_attached()) lvs::use_journal_log();
+    lvs::set_log_level(parse_level(arguments.log_level));
+    return lvs::app::run(arguments.options, std::move(config));
+}
+
+int run(const Arguments& arguments) {
+    auto loaded = lvs::app::load(arguments.options.config_path);
+    if (!loaded.config) {
+        print_diagnostics(loaded);
+        return 1;
+    }
+    if (arguments.print_effective) {
+        fmt::print("{}", lvs::config::print_effective(*loaded.config, lvs::checkers::kinds()));
+        return 0;
+    }
+    if (arguments.check) {
+        fmt::print("{}: valid: {} virtual routers, {} virtual services\n", arguments.options.config_path,
+                   loaded.config->routers.size(), loaded.config->services.size());
+        return 0;
+    }
+    return run_daemon(arguments, std::move(*loaded.config));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    lvs::use_stderr_log();
+    Arguments arguments;
+    arguments.options.checker_path = find_checker();
+    CLI::App cli("lvsd: keeps virtual IPs alive and spreads their traffic over healthy real servers");
+    declare(cli, arguments);
+    CLI11_PARSE(cli, argc, argv);
+    return run(arguments);
+}

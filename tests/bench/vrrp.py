@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Crash failover: the cable of the master is pulled and its process killed, a 1 ms probe stream tells the gap.
+
+Two routers with priorities 150 and 100 and adverts every 10 ms, natively in namespaces, idle and with eight processes
+that burn the CPUs; ours and, beside it, Debian's keepalived with the same timers and real-time priority. The probe and
+its echo run at real-time priority too, so that the gap is that of the failover and not of the probe.
+LVSD_BENCH_ROUNDS says how often (100).
+"""
+
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+from labkit import topology
+from labkit.cluster import Cluster
+from labkit.waiting import wait_for
+
+HELP = "VRRP crash failover with 10 ms adverts: gap in ms, idle and loaded, beside keepalived"
+
+INTERVAL_MS = 10
+HOGS = 8
+PRIORITIES = {"d1": 150, "d2": 100}
+
+KEEPALIVED = """
+global_defs {{
+    vrrp_version 3
+    vrrp_rt_priority 50
+    vrrp_no_swap
+}}
+vrrp_instance r {{
+    state BACKUP
+    interface eth0
+    virtual_router_id 51
+    priority {priority}
+    advert_int 0.01
+    virtual_ipaddress {{
+        {vip}/24
+    }}
+}}
+"""
+
+
+class Ours:
+    name = "lvsd"
+
+    def __init__(self, binaries, vip):
+        self.command = [binaries / "vrrp_node", "--interface", "eth0", "--vrid", "51", "--interval",
+                        f"{INTERVAL_MS}ms", "--address", f"{vip}/24"]
+
+    def start(self, node):
+        return node.start("vrrp", [*self.command, "--priority", PRIORITIES[node.name]])
+
+    def kill(self, node, process):
+        process.stop(signal.SIGKILL)
+
+
+class Keepalived:
+    name = "keepalived"
+
+    def __init__(self, _, vip):
+        self.vip = vip
+
+    def start(self, node):
+        config = node.directory / "keepalived.conf"
+        config.write_text(KEEPALIVED.format(priority=PRIORITIES[node.name], vip=self.vip))
+        pids = [node.directory / name for name in ("keepalived.pid", "vrrp.pid")]
+        for pid in pids:
+            pid.unlink(missing_ok=True)
+        return node.start("keepalived", ["keepalived", "-n", "-l", "-P", "-f", config, "-p", pids[0], "-r", pids[1]])
+
+    def kill(self, node, process):
+        subprocess.run(["pkill", "-KILL", "-g", str(process.pid)], check=False)  # its own session: parent and child
+        process.popen.wait(10)
+
+
+def holds(node, vip) -> bool:
+    return vip in node.addresses()
+
+
+def plug(cluster, up: bool) -> None:
+    state = "up" if up else "down"
+    subprocess.run(["ip", "-n", cluster.namespaces[0], "link", "set", "d1.0", state], check=True)
+
+
+def gap_at(log, moment: float):
+    """The gap that began around `moment`, once the stream goes on."""
+    for line in log.read_text().splitlines():
+        entry = json.loads(line) if line.startswith("{") and line.endswith("}") else {}
+        if "gap_ms" in entry and entry["from"] - 0.005 <= moment + 0.05 and entry["to"] >= moment:
+            return entry["gap_ms"]
+    return None
+
+
+def one_round(cluster, daemon, running, probe) -> float:
+    d1, vip = cluster["d1"], cluster.topology.vip
+    moment = time.time()
+    plug(cluster, False)
+    daemon.kill(d1, running["d1"])
+    gap = wait_for(lambda: gap_at(probe.log, moment), 10, "traffic goes on after the failover")
+    d1.run(["ip", "addr", "flush", "dev", "eth0", "to", f"{vip}/32"])
+    plug(cluster, True)
+    running["d1"] = daemon.start(d1)
+    wait_for(lambda: holds(d1, vip) and not holds(cluster["d2"], vip), 20, "the first router is master again")
+    settled = time.time()
+    wait_for(lambda: time.time() > settled + 0.2, 2, "a fifth of a second of peace")
+    return gap
+
+
+def measure(daemon_type, binaries, rounds: int, hogs: int) -> dict:
+    with Cluster(topology.dr(directors=2, servers=0)) as cluster:
+        vip = cluster.topology.vip
+        daemon = daemon_type(binaries, vip)
+        real_time = ["chrt", "-f", "20"]
+        for node in cluster.with_role("director"):
+            node.sysctl({"net.ipv4.ip_nonlocal_bind": 1})
+            node.start("echo", [*real_time, binaries / "lab-load", "echo", "--listen", f"{vip}:7000", "--id", node.name])
+        running = {node.name: daemon.start(node) for node in cluster.with_role("director")}
+        wait_for(lambda: holds(cluster["d1"], vip) and not holds(cluster["d2"], vip), 20, "the first router is master")
+        probe = cluster["c1"].start("probe", [*real_time, binaries / "lab-load", "udp", "--to", f"{vip}:7000",
+                                              "--interval", "1ms", "--threshold", "8ms"])
+        wait_for(lambda: '"received"' in probe.output() and '"received": 0' not in probe.output(), 10, "answers")
+        for number in range(hogs):
+            cluster["c1"].start(f"hog{number}", [sys.executable, "-c", "while True: pass"])
+        gaps = [one_round(cluster, daemon, running, probe) for _ in range(rounds)]
+    return {"what": daemon.name, "hogs": hogs, "kills": rounds, "min_ms": min(gaps), "median_ms": statistics.median(gaps),
+            "p99_ms": statistics.quantiles(gaps, n=100, method="inclusive")[98], "max_ms": max(gaps)}
+
+
+def run(ctx) -> list[dict]:
+    rounds = int(os.environ.get("LVSD_BENCH_ROUNDS", "100"))
+    daemons = [Ours] + ([Keepalived] if shutil.which("keepalived") else [])
+    rows = []
+    for hogs in (0, HOGS):
+        for daemon in daemons:
+            ctx.say(f"{daemon.name}, {hogs} CPU hogs, {rounds} kills")
+            rows.append(measure(daemon, ctx.bin, rounds, hogs))
+    return rows

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The parts of the lab that decide without a machine: what counts as a failure, which kernel is the newest."""
+
+import json
+import re
+import subprocess
+
+from labkit import bench, initramfs, kernels, packages, suites, testing, vm
+from labkit.demo.display import Display
+from labkit.demo.load import Interval, Load
+from labkit.demo.directors import Lvsd, View
+from labkit.suites import MARK
+
+
+class Tally:
+    def __init__(self):
+        self.results = []
+
+    def add(self, result):
+        self.results.append((result.id, result.outcome))
+
+
+def pytest_run(*messages, status: int) -> list[tuple[str, str]]:
+    tally = Tally()
+    run = suites.PytestRun("vm-6.1", tally)
+    for message in messages:
+        run.take(message if isinstance(message, str) else "..." + MARK + json.dumps(message) + "\n")
+    run.finish("tests/vm/test_x.py", status)
+    return tally.results
+
+
+COLLECTED = {"kind": "collected", "ids": ["tests/vm/test_x.py::a", "tests/vm/test_x.py::b"]}
+
+
+def ended(name: str, outcome: str = "passed") -> dict:
+    return {"kind": "ended", "id": f"tests/vm/test_x.py::{name}", "outcome": outcome, "seconds": 1.0, "text": "said"}
+
+
+def test_each_test_of_a_run_is_counted():
+    assert pytest_run(COLLECTED, ended("a"), ended("b", "skipped"), status=0) == [
+        ("vm-6.1/vm/test_x.py::a", "passed"), ("vm-6.1/vm/test_x.py::b", "skipped")]
+
+
+def test_a_run_that_is_cut_off_fails_every_test_it_owes():
+    assert pytest_run(COLLECTED, ended("a"), {"kind": "begun", "id": "tests/vm/test_x.py::b"}, "lab: panic\n",
+                      status=125) == [("vm-6.1/vm/test_x.py::a", "passed"), ("vm-6.1/vm/test_x.py::b", "failed")]
+
+
+def test_a_run_that_reports_nothing_is_a_failure():
+    assert pytest_run("lab: no machine\n", status=125) == [("vm-6.1/vm/test_x.py", "failed")]
+
+
+def test_a_machine_that_dies_after_its_last_test_is_a_failure():
+    assert pytest_run(COLLECTED, ended("a"), ended("b"), status=125)[-1] == ("vm-6.1/vm/test_x.py", "failed")
+
+
+def test_what_ctest_prints_is_understood():
+    lines = {
+        " 12/340 Test  #12: unit_vrrp.Machine.Starts ......................   Passed    0.02 sec": "Passed",
+        " 13/340 Test  #13: unit_vrrp.Machine.Stops .......................***Failed    0.12 sec": "Failed",
+        "  1/1 Test #1: sim ...............................................***Timeout  60.01 sec": "Timeout",
+        "  2/9 Test #2: unit.X .............................................***Skipped   0.01 sec": "Skipped",
+        "  3/9 Test #3: unit.Y .............................................***Exception: SegFault  0.10 sec":
+            "Exception: SegFault",
+    }
+    for line, outcome in lines.items():
+        assert suites.ENDED.match(line)[3] == outcome, line
+    assert suites.ENDED.match(next(iter(lines)))[1] == "unit_vrrp.Machine.Starts"
+
+
+def test_a_summary_fails_when_nothing_ran(capsys):
+    assert testing.Tally().finish(1.0) == 1
+    assert capsys.readouterr().out.endswith("0 passed, 0 failed\n")
+
+
+def test_the_last_line_counts_what_was_skipped(capsys):
+    tally = testing.Tally()
+    tally.add(testing.Result("unit/a", "passed", 0.1))
+    tally.add(testing.Result("unit/b", "skipped", 0.0, "needs the moon"))
+    assert tally.finish(1.0) == 0
+    out = capsys.readouterr().out
+    assert "needs the moon" in out
+    assert out.splitlines()[-1] == "1 passed, 0 failed, 1 skipped"
+
+
+def test_what_a_file_needs_is_read_without_running_it(tmp_path):
+    file = tmp_path / "test_x.py"
+    file.write_text('import no_such_module\nLAB = {"kernels": ["6.12"], "systemd": True, "cpus": 1}\n')
+    assert testing.needs_of(file) == {"kernels": ["6.12"], "systemd": True, "cpus": 1}
+    assert testing._machine_options({"systemd": True, "icount": False, "cpus": 1}) == ["--systemd", "--cpus", "1"]
+
+
+def test_the_newest_kernel_is_chosen_by_number_and_signed():
+    images = ["linux-image-6.1.0-9-amd64", "linux-image-6.1.0-56-amd64-unsigned", "linux-image-6.1.0-56-amd64",
+              "linux-image-6.1.0-10-amd64"]
+    assert max(images, key=kernels._image_order) == "linux-image-6.1.0-56-amd64"
+    assert all(re.match(kernels.PATTERNS["6.1"], image) for image in images)
+    for other in ("linux-image-6.12.9+deb12-cloud-amd64", "linux-image-6.12.9+deb12-rt-amd64",
+                  "linux-image-6.12.9+deb12-amd64-dbg"):
+        assert not re.match(kernels.PATTERNS["6.12"], other)
+    assert max(["linux-image-6.12.9+deb12-amd64", "linux-image-6.12.117+deb12-amd64"],
+               key=kernels._image_order) == "linux-image-6.12.117+deb12-amd64"
+
+
+def test_the_archive_is_what_cpio_reads(tmp_path):
+    archive = initramfs.archive([("a", 0o040755, b""), ("a/one", 0o100644, b"12345"), ("a/two", 0o100600, b"")])
+    assert len(archive) % 4 == 0
+    cpio = subprocess.run(["cpio", "-id", "--quiet"], input=archive, cwd=tmp_path, stderr=subprocess.PIPE)
+    assert cpio.returncode == 0, cpio.stderr
+    assert (tmp_path / "a/one").read_bytes() == b"12345"
+    assert (tmp_path / "a/two").read_bytes() == b""
+
+
+def test_the_callers_session_stays_outside_the_machine():
+    given = {"FOO": "bar", "DBUS_SESSION_BUS_ADDRESS": "x", "XDG_RUNTIME_DIR": "x", "PATH": "/opt/bin", "PWD": "/",
+             "HOME": "/home/me"}
+    kept = vm._environment(given, "release")
+    assert kept["FOO"] == "bar" and kept["HOME"] == "/root"
+    assert not {"DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "PWD"} & set(kept)
+    first, second, *_ = kept["PATH"].split(":")
+    assert first.endswith("build/release/bin") and second == "/opt/bin"
+
+
+def test_missing_packages_are_told_apart():
+    assert packages.missing(["dpkg", "no-such-package-of-lvsd"]) == ["no-such-package-of-lvsd"]
+
+
+STATE = {
+    "routers": [{"name": "web", "instances": [{"family": "ipv4", "state": "master"}]}],
+    "services": [{"servers": [{"address": "10.77.0.11:80", "is_sorry": False, "state": "up"},
+                              {"address": "10.77.0.12:80", "is_sorry": False, "state": "down"},
+                              {"address": "10.77.0.9:80", "is_sorry": True, "state": "standby"}]}],
+}
+
+
+def test_the_demo_reads_lvsctls_json():
+    lvsd = Lvsd.__new__(Lvsd)
+    lvsd.by_address = {"10.77.0.11:80": "s1", "10.77.0.12:80": "s2"}
+    assert lvsd.parse(json.dumps(STATE)) == View("master", {"s1": "up", "s2": "down"})
+
+
+def load_of(*intervals) -> Load:
+    load = Load.__new__(Load)
+    load.intervals, load.failures = list(intervals), [10.5, 11.0]
+    return load
+
+
+def test_a_gap_counts_where_it_was_open():
+    load = load_of(Interval(10.1, 5, 5, 0, 20.0, 10.0, {"s1": 5}), Interval(11.6, 5, 5, 0, 1400.0, 10.1, {"s2": 5}))
+    assert load.longest_gap_ms(10.0, 10.05) == 20.0
+    assert load.longest_gap_ms(10.3, 10.4) == 1400.0
+    assert load.longest_gap_ms(12.0, 13.0) == 0.0
+    assert load.failed_between(10.5, 11.0) == 1
+    assert load.ok_since(11.0, "s2") == 5 and load.ok_since(11.0, "s1") == 0
+
+
+def test_a_table_of_rows(capsys):
+    bench.print_table("x", [{"name": "a", "gap_ms": 1.5}, {"name": "bb", "gap_ms": 12}])
+    assert capsys.readouterr().out == "\nx\n  name  gap_ms\n     a   1.500\n    bb      12\n"
+
+
+def test_the_server_is_shown_as_the_master_sees_it():
+    views = {"d1": View("backup", {"s1": "up"}), "d2": View("master", {"s1": "down"})}
+    assert Display._state(views, "s1") == "down"
+    assert Display._state(views, "s9") == "-"

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/sim/model.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace lvs::sim {
+
+namespace {
+
+constexpr Duration kExact = std::chrono::nanoseconds(4);  // rounding of drifting clocks
+
+std::optional<StateChanged> change_in(const Effects& effects) {
+    for (const auto& effect : effects)
+        if (const auto* change = std::get_if<StateChanged>(&effect)) return *change;
+    return std::nullopt;
+}
+
+bool same(const Effects& effects, std::initializer_list<Effect> expected) {
+    return std::equal(effects.begin(), effects.end(), expected.begin(), expected.end());
+}
+
+}  // namespace
+
+Duration Model::skew() const {
+    const double unit = config_.version == Version::v2 ? 1e9 : static_cast<double>(learned_.count());
+    return Duration(static_cast<std::int64_t>(unit / 256.0 * (256 - priority_)));
+}
+
+void Model::listen(Time now) {
+    takeover_at_ = now + learned_ + learned_ + learned_ + skew();
+}
+
+void Model::start(Time now, const Config& config, const IpAddress& address) {
+    config_ = config;
+    address_ = address;
+    priority_ = config.priority.value();
+    learned_ = config.interval;
+    zero_ = late_ = false;
+    lower_since_.reset();
+    if (config.startup_delay > Duration(0)) {
+        state_ = State::initialize;
+        takeover_at_ = now + config.startup_delay;
+        return;
+    }
+    must_be_ = priority_ == 255 ? State::master : State::backup;
+    listen(now);
+}
+
+void Model::stop() {
+    must_be_ = State::initialize;
+    takeover_at_.reset();
+}
+
+void Model::configure(Time now, const Config& config) {
+    advert_by_ = std::min(advert_by_, now + config.interval);
+    if (config.priority != config_.priority) priority_ = config.priority.value();
+    config_ = config;
+    if (state_ == State::master) learned_ = config.interval;
+    must_be_ = state_;
+}
+
+void Model::set_priority(Time now, std::uint8_t priority) {
+    (void)now;
+    must_be_ = state_;
+    if (priority_ != 255 && priority != 255) priority_ = priority;
+}
+
+void Model::hear(Time now, const Advert& advert, const IpAddress& from) {
+    must_be_ = state_;
+    if (state_ == State::initialize || priority_ == 255) return;
+    if (config_.version == Version::v2 && advert.interval != config_.interval) return;
+    if (state_ == State::backup)
+        hear_in_backup(now, advert);
+    else
+        hear_in_master(advert, from);
+    if (must_be_ == State::backup && state_ == State::master) {
+        learned_ = advert.interval;
+        listen(now);
+        zero_ = false;
+        lower_since_.reset();
+    }
+}
+
+bool Model::leaves_lower_alone(Time now) {
+    if (!config_.preempt) return true;
+    if (!lower_since_) lower_since_ = now;
+    return now - *lower_since_ < config_.preempt_delay;
+}
+
+void Model::hear_in_backup(Time now, const Advert& advert) {
+    if (advert.priority == 0) {
+        if (takeover_at_) takeover_at_ = std::min(*takeover_at_, now + skew());
+        zero_ = true;
+        return;
+    }
+    const bool lower = advert.priority < priority_;
+    if (!lower) lower_since_.reset();
+    if (lower && !leaves_lower_alone(now)) return;
+    learned_ = advert.interval;
+    zero_ = false;
+    late_ = false;
+    listen(now);
+}
+
+void Model::hear_in_master(const Advert& advert, const IpAddress& from) {
+    must_answer_ = advert.priority == 0;
+    const bool yields = advert.priority > priority_ || (advert.priority == priority_ && from > address_);
+    if (advert.priority != 0 && yields) must_be_ = State::backup;
+}
+
+std::string Model::check(Time now, const Machine& machine, State before, const Effects& effects) {
+    if (auto wrong = check_order(machine, before, effects); !wrong.empty()) return wrong;
+    if (must_be_ && machine.state() != *must_be_)
+        return "must be " + std::string(to_string(*must_be_)) + ", is " +
+               std::string(to_string(machine.state()));
+    if (std::exchange(must_answer_, false) && effects.empty()) return "a goodbye was not answered";
+    auto wrong = check_time(now, machine, before, effects);
+    must_be_.reset();
+    state_ = machine.state();
+    return wrong;
+}
+
+// The order of effects is part of the contract (vrrp.hpp).
+std::string Model::check_order(const Machine& machine, State before, const Effects& effects) const {
+    const auto change = change_in(effects);
+    const State after = machine.state();
+    if (!change) {
+        if (before != after) return "state changed silently";
+        for (const auto& effect : effects) {
+            if (after != State::master) return "an effect without being master";
+            if (std::holds_alternative<Announce>(effect) ||
+                effect == Effect(SendAdvert{machine.priority().value()}))
+                continue;
+            return "an effect out of place";
+        }
+        return {};
+    }
+    if (change->from != before || change->to != after) return "StateChanged does not say what happened";
+    const SendAdvert speak{machine.priority().value()};
+    if (after == State::master) {
+        if (same(effects, {speak, AddAddresses{}, Announce{}, *change})) return {};
+    } else if (before == State::master && after == State::backup) {
+        if (same(effects, {RemoveAddresses{}, *change})) return {};
+    } else if (before == State::master) {
+        if (same(effects, {SendAdvert{0}, RemoveAddresses{}, *change})) return {};
+    } else if (same(effects, {*change})) {
+        return {};
+    }
+    return "wrong order of effects";
+}
+
+std::string Model::check_takeover(Time now, const Effects& effects) {
+    const auto reason = change_in(effects)->reason;
+    if (reason == Reason::owner) return priority_ == 255 ? "" : "not the owner";
+    if (late_) return {};
+    if (!takeover_at_) return "took over without reason";
+    if (now < *takeover_at_ - kExact) return "took over too early";
+    if (now > *takeover_at_ + kExact) return "took over too late";
+    if ((reason == Reason::priority_zero) != zero_) return "took over for the wrong reason";
+    return {};
+}
+
+std::string Model::check_time(Time now, const Machine& machine, State before, const Effects& effects) {
+    std::string wrong;
+    if (machine.state() == State::master && before != State::master) wrong = check_takeover(now, effects);
+    if (before == State::initialize && machine.state() == State::backup) {
+        zero_ = false;
+        learned_ = config_.interval;  // it may have changed during the start-up delay
+        listen(now);
+    }
+    if (before == State::master && machine.state() == State::backup && !must_be_) {
+        if (!late_) wrong = "stepped down without being late";
+        zero_ = false;
+        takeover_at_
+            .reset();  // it asks first: how long is its own affair, the liveness phase sees that it ends
+    }
+    if (machine.state() == State::master) {
+        takeover_at_.reset();
+        if (before == State::master && now > advert_by_ + kExact && !late_) wrong = "an advert is overdue";
+        for (const auto& effect : effects) {
+            if (!std::holds_alternative<SendAdvert>(effect)) continue;
+            advert_by_ = now + config_.interval;
+            late_ = false;
+        }
+    } else if (machine.state() == State::backup && takeover_at_ && !late_ && now > *takeover_at_ + kExact) {
+        wrong = "did not take over";
+    }
+    return wrong;
+}
+
+}  // namespace lvs::sim

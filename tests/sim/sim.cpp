@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/sim/sim.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace lvs::sim {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Family kFamily = Family::ipv4;
+constexpr std::array<Duration, 5> kIntervals{10ms, 20ms, 100ms, 1s, 40950ms};
+constexpr std::size_t kInboxBound = 40;
+const std::array<std::uint8_t, 4> kAddressList{192, 0, 2, 100};
+
+}  // namespace
+
+Simulation::Simulation(std::uint64_t seed, bool keep_transcript)
+    : random_(seed), keep_transcript_(keep_transcript) {
+    make_nodes();
+    make_faults();
+}
+
+// ---- what a seed makes ------------------------------------------------------------------------------------
+
+void Simulation::make_nodes() {
+    const auto count = static_cast<std::size_t>(random_.between(2, kMaxNodes));
+    const auto version = random_.chance(15) ? Version::v2 : Version::v3;
+    const bool equal = random_.chance(25);
+    const bool mixed_intervals = version == Version::v3 && random_.chance(25);
+    const auto speed = static_cast<std::size_t>(random_.between(0, mixed_intervals ? 2 : 4));
+    Duration interval = kIntervals[speed];
+    if (version == Version::v2) interval = std::chrono::seconds(random_.between(1, 3));
+    const auto common = Priority::make(random_.between(1, 254));
+    bool owner = random_.chance(15);
+    for (std::size_t i = 0; i < count; ++i) {
+        Node node;
+        node.name = fmt::format("n{}", i);
+        node.address = IpAddress::from_v4(0x0a000001 + static_cast<std::uint32_t>((i * 7) % 5));
+        node.config.version = version;
+        node.config.priority = equal ? *common : *Priority::make(random_.between(1, 254));
+        if (std::exchange(owner, false)) node.config.priority = Priority::of(255);
+        node.config.interval = interval;
+        if (mixed_intervals && random_.chance(50)) node.config.interval = kIntervals[speed + 1];
+        node.config.preempt = !random_.chance(25);
+        if (random_.chance(20)) node.config.preempt_delay = interval * random_.between(1, 10);
+        if (random_.chance(20)) node.config.startup_delay = interval * random_.between(1, 10);
+        node.drift_ppm = random_.between(-3000, 3000);
+        nodes_.push_back(std::move(node));
+    }
+    const auto faster = [](const Node& a, const Node& b) { return a.config.interval < b.config.interval; };
+    slowest_ = std::max_element(nodes_.begin(), nodes_.end(), faster)->config.interval;
+    fastest_ = std::min_element(nodes_.begin(), nodes_.end(), faster)->config.interval;
+}
+
+void Simulation::make_faults() {
+    loss_percent_ = random_.chance(50) ? static_cast<int>(random_.between(0, 60)) : 0;
+    duplicate_percent_ = random_.chance(30) ? 30 : 0;
+    delay_ = random_.chance(50) ? fastest_ / random_.between(4, 100) : Duration(0);
+    for (std::size_t i = 0; i < nodes_.size(); ++i)
+        schedule({.kind = Happening::Kind::restart, .node = i}, Time(slowest_ * random_.between(0, 50) / 10));
+    const auto faults = random_.between(0, 8);
+    for (std::int64_t i = 0; i < faults; ++i)
+        add_fault(Time(slowest_ * random_.between(0, 200) / 10));
+}
+
+void Simulation::add_fault(Time at) {
+    using Kind = Happening::Kind;
+    static constexpr std::array<Kind, 7> kFaults{Kind::crash, Kind::pause, Kind::cut, Kind::unplug,
+ Kind::reload, Kind::tracker, Kind::stop};
+    Happening what;
+    what.kind = kFaults[static_cast<std::size_t>(random_.between(0, kFaults.size() - 1))];
+    what.node = static_cast<std::size_t>(random_.between(0, static_cast<std::int64_t>(nodes_.size()) - 1));
+    what.other = static_cast<std::size_t>(random_.between(0, static_cast<std::int64_t>(nodes_.size())));
+    what.length = slowest_ * random_.between(1, 80) / 10;
+    schedule(what, at);
+    const auto undo = [&](Kind kind) {
+        what.kind = kind;
+        schedule(what, at + what.length);
+    };
+    if (what.kind == Kind::crash || what.kind == Kind::stop) undo(Kind::restart);
+    if (what.kind == Kind::pause) undo(Kind::resume);
+    if (what.kind == Kind::cut) undo(Kind::mend);
+    if (what.kind == Kind::unplug) undo(Kind::plug);
+}
+
+// ---- running ----------------------------------------------------------------------------------------------
+
+std::string Simulation::run() {
+    run_until(Time(slowest_ * 25));
+    heal();
+    run_until(now_ + bound());
+    std::uint64_t before = 0;
+    for (const auto& node : nodes_)
+        before += node.transitions;
+    if (failure_.empty()) failure_ = who_is_master();
+    run_until(now_ + 20 * slowest_);
+    std::uint64_t after = 0;
+    for (const auto& node : nodes_)
+        after += node.transitions;
+    if (failure_.empty() && before != after) failure_ = "unrest after the liveness bound";
+    if (failure_.empty()) failure_ = who_is_master();
+    return failure_;
+}
+
+void Simulation::run_until(Time end) {
+    schedule({.kind = Happening::Kind::end}, end);
+    while (failure_.empty()) {
+        Node* first = nullptr;
+        Time at = queue_.top().at;
+        for (auto& node : nodes_) {
+            const auto due = next_wake(node);
+            if (!due || *due > at || (*due == at && first == nullptr)) continue;
+            first = &node;
+            at = *due;
+        }
+        ++steps_;
+        LVS_ASSERT(at >= now_);
+        now_ = at;
+        if (first != nullptr) {
+            wake(*first);
+            continue;
+        }
+        const Happening what = queue_.top();
+        queue_.pop();
+        if (what.kind == Happening::Kind::end) return;
+        happen(what);
+    }
+}
+
+// No more faults: packets in flight arrive, everybody runs.
+void Simulation::heal() {
+    decltype(queue_) packets;
+    for (; !queue_.empty(); queue_.pop())
+        if (queue_.top().kind == Happening::Kind::arrive) packets.push(queue_.top());
+    queue_ = std::move(packets);
+    loss_percent_ = duplicate_percent_ = 0;
+    delay_ = fastest_ / 200;
+    cut_ = {};
+    for (auto& node : nodes_) {
+        if (node.paused_until > now_) resume(node);
+        node.linked = true;
+        if (!node.machine || !node.machine->running()) start(node);
+    }
+}
+
+// Start-up delay, a full master-down, the caution after a stall, a preempt delay that starts with the first
+// advert of the lower master, and one more master-down, all on slow clocks.
+Duration Simulation::bound() const {
+    Duration delays{};
+    for (const auto& node : nodes_)
+        delays = std::max(delays, node.config.startup_delay + node.config.preempt_delay);
+    const Duration skew = nodes_.front().config.version == Version::v2 ? Duration(1s) : slowest_;
+    return (delays + 10 * slowest_ + 3 * skew) * 101 / 100;
+}
+
+std::string Simulation::who_is_master() const {
+    const Node* master = nullptr;
+    for (const auto& node : nodes_) {
+        if (node.machine->state() != State::master) continue;
+        if (master != nullptr) return "two masters: " + master->name + " and " + node.name;
+        master = &node;
+    }
+    if (master == nullptr) return "no master";
+    for (const auto& node : nodes_) {
+        const bool wants = node.config.preempt || node.machine->priority().value() == kOwner;
+        if (wants && node.machine->priority() > master->machine->priority())
+            return master->name + " is master, " + node.name + " has the higher priority";
+    }
+    return {};
+}
+
+// ---- faults and packets -----------------------------------------------------------------------------------
+
+void Simulation::happen(const Happening& what) {
+    Node& node = nodes_[what.node];
+    switch (what.kind) {
+        case Happening::Kind::arrive:
+            return deliver(node, what.packet);
+        case Happening::Kind::crash:
+            return crash(node);
+        case Happening::Kind::restart:
+            return start(node);
+        case Happening::Kind::stop:
+            if (node.machine && node.paused_until <= now_) give(node, Stop{});
+            return;
+        case Happening::Kind::pause:
+            node.paused_until = std::max(node.paused_until, now_ + what.length);
+            return;
+        case Happening::Kind::resume:
+            return resume(node);
+        case Happening::Kind::cut:
+        case Happening::Kind::mend:
+            for (std::size_t i = 0; i < nodes_.size(); ++i)
+                if (what.other == nodes_.size() || what.other == i)
+                    cut_[what.node][i] = what.kind == Happening::Kind::cut;
+            return;
+        case Happening::Kind::unplug:
+            node.linked = false;
+            if (node.machine && node.paused_until <= now_) give(node, Stop{Reason::interface});
+            return;
+        case Happening::Kind::plug:
+            node.linked = true;
+            return start(node);
+        case Happening::Kind::reload:
+            return reload(node);
+        case Happening::Kind::tracker:
+            return tracker(node);
+        case Happening::Kind::end:
+            return;
+    }
+}
+
+void Simulation::start(Node& node) {
+    if (!node.linked || node.paused_until > now_) return;
+    if (!node.machine) {
+        node.machine = std::make_unique<Machine>(node.config);
+        node.model = Model();
+        node.inbox.clear();
+    }
+    if (node.machine->running()) return;
+    auto config = node.machine->config();
+    config.priority = node.machine->priority();
+    node.model.start(local(node, now_), config, node.address);
+    give(node, Start{node.address});
+}
+
+void Simulation::crash(Node& node) {
+    note(node, "crash");
+    node.machine.reset();
+    node.holds = false;
+    node.paused_until = now_;
+}
+
+void Simulation::reload(Node& node) {
+    if (node.paused_until > now_) return;
+    if (node.config.version != Version::v2 && random_.chance(50))
+        node.config.interval = random_.chance(50) ? fastest_ : slowest_;
+    if (node.config.priority.value() != kOwner)
+        node.config.priority = *Priority::make(random_.between(1, 254));
+    node.config.preempt = random_.chance(50);
+    if (!node.machine) return;
+    note(node, fmt::format("reload: priority {} interval {}", node.config.priority.value(),
+                           to_string(node.config.interval)));
+    const State before = node.machine->state();
+    node.model.configure(local(node, now_), node.config);
+    Effects effects;
+    node.machine->configure(local(node, now_), node.config, effects);
+    settle(node, before, effects);
+}
+
+void Simulation::tracker(Node& node) {
+    if (!node.machine || node.paused_until > now_) return;
+    const auto priority = *Priority::make(random_.between(1, 254));
+    note(node, fmt::format("tracker: priority {}", priority.value()));
+    node.model.set_priority(local(node, now_), priority.value());
+    give(node, SetPriority{priority});
+}
+
+// A process that wakes up reads what waited for it before it looks at its timers; that is the driver's duty.
+void Simulation::resume(Node& node) {
+    node.paused_until = now_;
+    if (!node.machine) return;
+    note(node, "resume");
+    node.model.woke_late();
+    const auto inbox = std::exchange(node.inbox, {});
+    if (!node.linked && node.machine->running()) give(node, Stop{Reason::interface});
+    for (const auto packet : inbox)
+        deliver(node, packet);
+    start(node);
+}
+
+void Simulation::deliver(Node& node, std::size_t packet) {
+    if (!node.machine || !node.linked || !failure_.empty()) return;
+    if (node.paused_until > now_) {
+        if (node.inbox.size() < kInboxBound) node.inbox.push_back(packet);
+        return;
+    }
+    const auto& [envelope, bytes, size] = packets_[packet];
+    const auto advert = parse(envelope, std::span(bytes).first(size));
+    if (!advert)
+        return fail(node, "a packet of ours does not parse: " + std::string(to_string(advert.error())));
+    node.model.hear(local(node, now_), *advert, envelope.source);
+    give(node, Received{*advert, envelope.source});
+}
+
+void Simulation::wake(Node& node) {
+    const State before = node.machine->state();
+    Effects effects;
+    const Time at = local(node, now_);
+    node.machine->advance(at, effects);
+    settle(node, before, effects);
+    if (const auto due = node.machine->deadline(); due && *due <= at) fail(node, "the timer stays due");
+}
+
+void Simulation::give(Node& node, const Input& input) {
+    const State before = node.machine->state();
+    if (std::holds_alternative<Stop>(input)) node.model.stop();
+    Effects effects;
+    node.machine->handle(local(node, now_), input, effects);
+    settle(node, before, effects);
+}
+
+// Holds the step against the model and carries out its effects.
+void Simulation::settle(Node& node, State before, const Effects& effects) {
+    const State after = node.machine->state();
+    if (before != after) {
+        ++node.transitions;
+        note(node, fmt::format("{} -> {}", to_string(before), to_string(after)));
+    }
+    for (const auto& effect : effects) {
+        if (const auto* send = std::get_if<SendAdvert>(&effect)) transmit(node, send->priority);
+        if (std::holds_alternative<AddAddresses>(effect)) node.holds = true;
+        if (std::holds_alternative<RemoveAddresses>(effect)) node.holds = false;
+    }
+    const auto wrong = node.model.check(local(node, now_), *node.machine, before, effects);
+    if (!wrong.empty()) fail(node, wrong);
+    if (node.holds != (after == State::master))
+        fail(node, "holds the address without being master, or the reverse");
+}
+
+void Simulation::transmit(Node& node, std::uint8_t priority) {
+    if (!node.linked) return;
+    const Advert advert{.version = node.config.version,
+                        .family = kFamily,
+                        .vrid = Vrid::of(7),
+                        .priority = priority,
+                        .interval = node.machine->config().interval,
+                        .addresses = kAddressList};
+    Packet packet;
+    packet.envelope = {.source = node.address, .destination = group_address(kFamily)};
+    packet.size = encode(advert, packet.envelope, packet.bytes);
+    packets_.push_back(packet);
+    note(node, fmt::format("sends priority {}", priority));
+    for (std::size_t to = 0; to < nodes_.size(); ++to)
+        if (&nodes_[to] != &node) put_on_wire(index_of(node), to, packets_.size() - 1);
+}
+
+void Simulation::put_on_wire(std::size_t from, std::size_t to, std::size_t packet) {
+    const int copies = random_.chance(duplicate_percent_) ? 2 : 1;
+    for (int i = 0; i < copies; ++i) {
+        const auto jitter =
+            Duration(random_.between(0, delay_.count()));  // different per packet: they reorder
+        if (cut_[from][to] || random_.chance(loss_percent_)) continue;
+        schedule({.kind = Happening::Kind::arrive, .node = to, .packet = packet}, now_ + jitter + 20us);
+    }
+}
+
+// ---- time -------------------------------------------------------------------------------------------------
+
+std::size_t Simulation::index_of(const Node& node) const {
+    return static_cast<std::size_t>(&node - nodes_.data());
+}
+
+Time Simulation::local(const Node& node, Time time) const {
+    const auto t = time.time_since_epoch();
+    return Time(t + t * node.drift_ppm / 1'000'000);
+}
+
+// When, in global time, a node's own clock shows its deadline.
+std::optional<Time> Simulation::next_wake(const Node& node) const {
+    if (!node.machine) return std::nullopt;
+    const auto due = node.machine->deadline();
+    if (!due) return std::nullopt;
+    const auto d = due->time_since_epoch();
+    Time at(d - d * node.drift_ppm / (1'000'000 + node.drift_ppm));
+    while (local(node, at) < *due)
+        at += 1ns;
+    while (at > Time() && local(node, at - 1ns) >= *due)
+        at -= 1ns;
+    return std::max({at, now_, node.paused_until});
+}
+
+void Simulation::schedule(Happening what, Time at) {
+    what.at = at;
+    what.seq = ++seq_;
+    queue_.push(what);
+}
+
+void Simulation::note(const Node& node, const std::string& text) {
+    if (!keep_transcript_) return;
+    transcript_.push_back(fmt::format(
+        "{:>14.6f} ms {} {}", static_cast<double>(now_.time_since_epoch().count()) / 1e6, node.name, text));
+}
+
+void Simulation::fail(const Node& node, const std::string& what) {
+    if (failure_.empty()) failure_ = node.name + ": " + what;
+    note(node, "FAILURE " + what);
+}
+
+}  // namespace lvs::sim

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// check-bench: what checks cost. One real worker runs COUNT checks against a local server process (every address of
+// 127.0.0.0/8 is a server); after a warm-up it prints, as JSON, the worker's CPU time, runs, lag and memory.
+//
+//   check-bench KIND COUNT INTERVAL_MS SECONDS [KEY=VALUE...]        KIND: tcp, http
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+#include "checkers/client.hpp"
+
+namespace {
+
+using namespace lvs;
+using namespace lvs::checkers;
+using namespace std::chrono_literals;
+
+struct Request {
+    std::string kind;
+    std::uint32_t count = 0;
+    Duration interval{};
+    Duration time{};
+    Params params;
+};
+
+// ---- the server ----
+
+Fd listen_everywhere(std::uint16_t& port) {
+    Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    socklen_t size = sizeof address;
+    LVS_ASSERT(bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) == 0 && listen(fd.get(), 4096) == 0);
+    LVS_ASSERT(getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    port = ntohs(address.sin_port);
+    return fd;
+}
+
+void accept_all(int epoll, int listener, bool answer) {
+    for (int i = 0; i < 64; ++i) {
+        const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) return;
+        if (!answer) {
+            ::close(fd);
+            continue;
+        }
+        epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+        epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+    }
+}
+
+void answer_one(int fd) {
+    static constexpr std::string_view kAnswer =
+        "HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
+    std::array<char, 2048> buffer;
+    if (recv(fd, buffer.data(), buffer.size(), 0) > 0) send(fd, kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL);
+    ::close(fd);
+}
+
+[[noreturn]] void serve(int listener, bool answer) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const int epoll = epoll_create1(EPOLL_CLOEXEC);
+    epoll_event event{.events = EPOLLIN, .data = {.fd = listener}};
+    epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
+    for (;;) {
+        std::array<epoll_event, 256> events;
+        const int count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), -1);
+        for (int i = 0; i < count; ++i) {
+            const int fd = events.at(static_cast<std::size_t>(i)).data.fd;
+            fd == listener ? accept_all(epoll, listener, answer) : answer_one(fd);
+        }
+    }
+}
+
+// ---- the measurement ----
+
+double cpu_seconds(pid_t pid) {
+    std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
+    std::string line;
+    std::getline(in, line);
+    const auto rest = line.substr(line.rfind(')') + 2);
+    unsigned long user = 0;
+    unsigned long system = 0;
+    std::sscanf(rest.c_str(), "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system);
+    return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+double resident_mib(pid_t pid) {
+    std::ifstream in("/proc/" + std::to_string(pid) + "/statm");
+    long total = 0;
+    long resident = 0;
+    in >> total >> resident;
+    return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1048576.0;
+}
+
+struct Totals {
+    std::uint64_t started = 0;
+    std::uint64_t unchecked = 0;
+    Duration lag_p50{};
+    Duration lag_p99{};
+    Duration lag_max{};
+    std::uint32_t configured = 0;
+    unsigned beats = 0;
+
+    void add(const wire::Heartbeat& beat) {
+        started += beat.started;
+        unchecked += beat.unchecked;
+        lag_p50 = std::max(lag_p50, beat.lag_p50);
+        lag_p99 = std::max(lag_p99, beat.lag_p99);
+        lag_max = std::max(lag_max, beat.lag_max);
+        configured = beat.configured;
+        ++beats;
+    }
+};
+
+std::vector<CheckSpec> specs_of(const Request& request, std::uint16_t port) {
+    std::vector<CheckSpec> specs;
+    for (std::uint32_t i = 0; i < request.count; ++i)
+        specs.push_back({.id = CheckId{i},
+                         .kind = request.kind,
+                         .target = {IpAddress::from_v4(0x7f010001U + i), port},
+                         .interval = request.interval,
+                         .timeout = 2s,
+                         .params = request.params});
+    return specs;
+}
+
+double milliseconds(Duration value) { return static_cast<double>(value.count()) / 1e6; }
+
+void report(const Request& request, const Totals& totals, double cpu, double seconds, double mib, double empty_mib,
+            std::size_t up) {
+    std::printf(
+        "{\"kind\": \"%s\", \"checks\": %u, \"up\": %zu, \"runs_per_s\": %.0f, \"cpu_percent\": %.1f, "
+        "\"runs_per_cpu_s\": %.0f, \"lag_p50_ms\": %.2f, \"lag_p99_ms\": %.2f, \"lag_max_ms\": %.2f, "
+        "\"unchecked\": %llu, \"rss_MiB\": %.1f, \"bytes_per_check\": %.0f}\n",
+        request.kind.c_str(), request.count, up, static_cast<double>(totals.started) / seconds, 100 * cpu / seconds,
+        static_cast<double>(totals.started) / cpu, milliseconds(totals.lag_p50), milliseconds(totals.lag_p99),
+        milliseconds(totals.lag_max), static_cast<unsigned long long>(totals.unchecked), mib,
+        (mib - empty_mib) * 1048576.0 / request.count);
+}
+
+template <class Condition>
+void run_until(asio::io_context& io, Duration patience, Condition condition) {
+    for (const auto end = monotonic_time() + patience; monotonic_time() < end && !condition();) {
+        io.restart();
+        io.run_for(10ms);
+    }
+}
+
+int measure(const Request& request, std::uint16_t port) {
+    asio::io_context io;
+    Totals totals;
+    std::size_t up = 0;
+    std::string trouble;
+    WorkerClient client(io, {.program = LVSD_CHECKER, .user = "nobody"},
+                        {.on_transition = [&up](const Transition& change) { up += change.state == State::up ? 1 : 0; },
+                         .on_status = {},
+                         .on_worker = [&trouble](bool ready, const std::string& why) { if (!ready) std::fprintf(stderr, "check-bench: %s\n", (trouble = why).c_str()); },
+                         .on_heartbeat = [&totals](const wire::Heartbeat& beat) { totals.add(beat); }});
+    client.start();
+    run_until(io, 10s, [&totals] { return totals.beats > 0; });
+    if (client.pids().empty()) return std::fprintf(stderr, "check-bench: %s\n", trouble.c_str()), 1;
+    const auto pid = client.pids().front();  // a worker that is replaced meanwhile spoils the figures
+    const auto empty_mib = resident_mib(pid);
+    client.configure(specs_of(request, port));
+    run_until(io, request.interval * 3 + 10s, [&] { return up == request.count; });
+    run_until(io, request.interval + 1s, [] { return false; });
+
+    const auto beat = totals.beats;  // from one heartbeat to another
+    run_until(io, 5s, [&] { return totals.beats > beat; });
+    totals = {};
+    const auto start = monotonic_time();
+    const auto before = cpu_seconds(pid);
+    const auto beats = static_cast<unsigned>(request.time / 1s);
+    run_until(io, request.time * 3, [&] { return totals.beats >= beats; });
+    const auto seconds = static_cast<double>((monotonic_time() - start).count()) / 1e9;
+    report(request, totals, cpu_seconds(pid) - before, seconds, resident_mib(pid), empty_mib, up);
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc < 5) {
+        std::fprintf(stderr, "check-bench KIND COUNT INTERVAL_MS SECONDS [KEY=VALUE...]\n");
+        return 2;
+    }
+    Request request{.kind = argv[1],
+                    .count = static_cast<std::uint32_t>(std::atoi(argv[2])),
+                    .interval = std::chrono::milliseconds(std::atoi(argv[3])),
+                    .time = std::chrono::seconds(std::atoi(argv[4])),
+                    .params = {}};
+    for (int i = 5; i < argc; ++i) {
+        const std::string word = argv[i];
+        const auto equals = word.find('=');
+        request.params[word.substr(0, equals)] = word.substr(equals + 1);
+    }
+    std::uint16_t port = 0;
+    const auto listener = listen_everywhere(port);
+    const pid_t server = fork();
+    if (server == 0) serve(listener.get(), request.kind == "http");
+    const int status = measure(request, port);
+    kill(server, SIGKILL);
+    waitpid(server, nullptr, 0);
+    return status;
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The daemon's end with real worker processes and real servers: what happens when either dies.
+#include "checkers/client.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "server.hpp"
+
+namespace lvs::checkers {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kPatience = 30s;
+
+class ClientTest : public testing::Test {
+   protected:
+    void make(WorkerClient::Options options = {}) {
+        if (options.program.empty() || options.program.starts_with("/usr")) options.program = LVSD_CHECKER;
+        client_ = std::make_unique<WorkerClient>(
+            io_, options,
+            WorkerClient::Callbacks{
+                .on_transition = [this](const Transition& change) { changes_.push_back(change); },
+                .on_status = [this](const Status& status) { statuses_[status.id] = status; },
+                .on_worker =
+                    [this](bool up, const std::string& reason) {
+                        ++(up ? ready_ : lost_);
+                        worker_reason_ = reason;
+                    },
+                .on_heartbeat = [this](const wire::Heartbeat& heartbeat) { heartbeat_ = heartbeat; }});
+        client_->start();
+    }
+
+    template <class Condition>
+    [[nodiscard]] bool eventually(Condition condition) {
+        for (const auto end = monotonic_time() + kPatience; monotonic_time() < end;) {
+            if (condition()) return true;
+            io_.restart();
+            io_.run_for(10ms);
+        }
+        return condition();
+    }
+    // Lets everything go on for a while, to see that something does not happen.
+    template <class Condition>
+    [[nodiscard]] bool throughout(Duration time, Condition condition) {
+        for (const auto end = monotonic_time() + time; monotonic_time() < end;) {
+            io_.restart();
+            io_.run_for(10ms);
+            if (!condition()) return false;
+        }
+        return true;
+    }
+    [[nodiscard]] State state(std::uint32_t id) const {
+        const auto* info = client_->find(CheckId{id});
+        return info ? info->last.state : State::unknown;
+    }
+    [[nodiscard]] std::uint64_t runs(std::uint32_t id) const {
+        const auto* info = client_->find(CheckId{id});
+        return info ? info->status.runs : 0;
+    }
+
+    static CheckSpec tcp(std::uint32_t id, const Endpoint& target) {
+        return {.id = CheckId{id}, .kind = "tcp", .target = target, .interval = 50ms, .timeout = 5s, .rise = 2,
+                .fall = 2};
+    }
+
+    asio::io_context io_;
+    std::unique_ptr<WorkerClient> client_;
+    std::vector<Transition> changes_;
+    std::map<CheckId, Status> statuses_;
+    std::optional<wire::Heartbeat> heartbeat_;
+    int ready_ = 0;
+    int lost_ = 0;
+    std::string worker_reason_;
+};
+
+TEST_F(ClientTest, ReportsHealthReasonLatencyAndStatus) {
+    const Server server(answers("HTTP/1.1 503 Busy\r\n\r\n"));
+    make();
+    auto check = tcp(5, server.endpoint());
+    check.kind = "http";
+    client_->configure({check});
+    ASSERT_TRUE(eventually([this] { return !changes_.empty() && statuses_.contains(CheckId{5}) && heartbeat_; }));
+    EXPECT_EQ(changes_[0].id, CheckId{5});
+    EXPECT_EQ(changes_[0].state, State::down);
+    EXPECT_EQ(changes_[0].reason, "expected 200-299, got 503");
+    EXPECT_GT(changes_[0].latency, 0ns);
+    EXPECT_EQ(statuses_[CheckId{5}].outcome, Outcome::failed);
+    EXPECT_EQ(client_->find(CheckId{5})->history.size(), 1U);
+    EXPECT_EQ(client_->find(CheckId{6}), nullptr);
+}
+
+TEST_F(ClientTest, FollowsAServerDownAndUp) {
+    auto server = std::make_unique<Server>(closes_at_once());
+    const auto target = server->endpoint();
+    make();
+    client_->configure({tcp(1, target)});
+    ASSERT_TRUE(eventually([this] { return state(1) == State::up; }));
+    server.reset();
+    ASSERT_TRUE(eventually([this] { return state(1) == State::down; }));
+    server = std::make_unique<Server>(closes_at_once(), target.port);
+    ASSERT_TRUE(eventually([this] { return state(1) == State::up; }));
+    EXPECT_EQ(changes_.size(), 3U);
+    EXPECT_EQ(changes_[1].reason, "connect refused");
+    EXPECT_EQ(client_->find(CheckId{1})->history.size(), 3U);
+}
+
+TEST_F(ClientTest, WhenTheWorkerIsKilledHealthStandsAndChecksResume) {
+    auto server = std::make_unique<Server>(closes_at_once());
+    make();
+    client_->configure({tcp(1, server->endpoint()), tcp(2, {server->endpoint().address, 1})});
+    ASSERT_TRUE(eventually([this] { return state(1) == State::up && state(2) == State::down; }));
+    const auto before = changes_.size();
+    for (int kill_number = 1; kill_number <= 3; ++kill_number) {
+        const auto accepted = server->accepted();
+        const auto old = client_->pids().at(0);
+        ASSERT_EQ(kill(old, SIGKILL), 0);
+        ASSERT_TRUE(eventually([this, kill_number] { return lost_ == kill_number && ready_ == kill_number + 1; }));
+        EXPECT_NE(client_->pids().at(0), old);
+        EXPECT_EQ(state(1), State::up);
+        EXPECT_EQ(state(2), State::down);
+        ASSERT_TRUE(eventually([&server, accepted] { return server->accepted() > accepted + 2; }));
+    }
+    EXPECT_EQ(changes_.size(), before);  // nothing flapped
+    server.reset();
+    ASSERT_TRUE(eventually([this] { return state(1) == State::down; }));
+}
+
+TEST_F(ClientTest, AWorkerThatHangsIsReplaced) {
+    const Server server(closes_at_once());
+    make({.silence = 1500ms});
+    client_->configure({tcp(1, server.endpoint())});
+    ASSERT_TRUE(eventually([this] { return state(1) == State::up; }));
+    const auto old = client_->pids().at(0);
+    ASSERT_EQ(kill(old, SIGSTOP), 0);
+    ASSERT_TRUE(eventually([this] { return ready_ == 2; }));
+    EXPECT_EQ(kill(old, 0), -1);  // gone and reaped
+    EXPECT_EQ(changes_.size(), 1U);
+}
+
+TEST_F(ClientTest, AMissingProgramIsReportedAndTriedAgain) {
+    make({.program = "/nonexistent/lvsd-checker"});
+    ASSERT_TRUE(eventually([this] { return lost_ >= 3; }));
+    EXPECT_EQ(worker_reason_, "checkers: start /nonexistent/lvsd-checker: No such file or directory");
+    EXPECT_TRUE(client_->pids().empty());
+}
+
+TEST_F(ClientTest, IdenticalChecksRunOnceAndServeAll) {
+    const Server server(closes_at_once());
+    make();
+    client_->configure({tcp(1, server.endpoint()), tcp(2, server.endpoint()), tcp(3, server.endpoint())});
+    EXPECT_EQ(client_->checks_run(), 1U);
+    ASSERT_TRUE(eventually([this] { return changes_.size() == 3; }));
+    std::set<CheckId> ids;
+    for (const auto& change : changes_)
+        ids.insert(change.id);
+    EXPECT_EQ(ids, (std::set{CheckId{1}, CheckId{2}, CheckId{3}}));
+    // One that joins later learns at once what is known.
+    client_->configure({tcp(1, server.endpoint()), tcp(9, server.endpoint())});
+    ASSERT_EQ(changes_.size(), 4U);
+    EXPECT_EQ(changes_.back().id, CheckId{9});
+    EXPECT_EQ(changes_.back().state, State::up);
+    EXPECT_EQ(client_->find(CheckId{2}), nullptr);
+}
+
+TEST_F(ClientTest, AReloadLeavesUnchangedChecksAlone) {
+    const Server server(closes_at_once());
+    const Server other(closes_at_once());
+    make();
+    client_->configure({tcp(1, server.endpoint())});
+    ASSERT_TRUE(eventually([this] { return runs(1) >= 3; }));
+    const auto before = runs(1);
+    client_->configure({tcp(7, server.endpoint()), tcp(2, other.endpoint())});  // renamed by the way
+    ASSERT_TRUE(eventually([this, before] { return runs(7) > before && state(2) == State::up; }));
+    client_->configure({tcp(2, other.endpoint())});
+    EXPECT_EQ(client_->checks_run(), 1U);
+    const auto accepted = server.accepted();
+    static_cast<void>(throughout(200ms, [] { return true; }));
+    EXPECT_LE(server.accepted(), accepted + 1);
+}
+
+TEST_F(ClientTest, AChangedCheckStartsWithTheHealthItHad) {
+    auto server = std::make_unique<Server>(closes_at_once());
+    const auto target = server->endpoint();
+    make();
+    client_->configure({tcp(1, target)});
+    ASSERT_TRUE(eventually([this] { return state(1) == State::up; }));
+    auto changed = tcp(1, target);
+    changed.interval = 60ms;
+    client_->configure({changed});
+    EXPECT_EQ(state(1), State::up);
+    server.reset();
+    ASSERT_TRUE(eventually([this] { return state(1) == State::down; }));
+}
+
+TEST_F(ClientTest, StartStatesAreKeptUntilProvenWrong) {
+    Listener listener;
+    const auto target = listener.endpoint();
+    listener.close();
+    make();
+    auto up = tcp(1, target);
+    up.initial = State::up;
+    up.fall = 3;
+    client_->configure({up});
+    ASSERT_EQ(changes_.size(), 1U);
+    EXPECT_EQ(changes_[0].state, State::up);
+    ASSERT_TRUE(eventually([this] { return state(1) == State::down; }));
+    ASSERT_TRUE(eventually([this] { return runs(1) >= 3; }));
+}
+
+TEST_F(ClientTest, SeveralWorkersShareTheChecks) {
+    const Server server(closes_at_once());
+    make({.workers = 3});
+    std::vector<CheckSpec> specs;
+    for (std::uint32_t id = 0; id < 10; ++id) {
+        specs.push_back(tcp(id, server.endpoint()));
+        specs.back().timeout += std::chrono::milliseconds(id);  // all different
+    }
+    client_->configure(specs);
+    ASSERT_TRUE(eventually([this] { return changes_.size() == 10; }));
+    EXPECT_EQ(client_->pids().size(), 3U);
+    EXPECT_EQ(client_->checks_run(), 10U);
+}
+
+TEST_F(ClientTest, ABigConfigurationGetsThrough) {
+    const Server server(closes_at_once());
+    make();
+    std::vector<CheckSpec> specs;
+    for (std::uint32_t id = 0; id < 5000; ++id) {
+        specs.push_back(tcp(id, server.endpoint()));
+        specs.back().interval = 1h + std::chrono::milliseconds(id);
+        specs.back().params["send"] = std::string(100, 'x');
+    }
+    client_->configure(specs);
+    ASSERT_TRUE(eventually([this] { return heartbeat_ && heartbeat_->configured == 5000; }));
+    client_->configure({});
+    ASSERT_TRUE(eventually([this] { return heartbeat_->configured == 0; }));
+}
+
+TEST_F(ClientTest, StopEndsTheWorker) {
+    make();
+    ASSERT_TRUE(eventually([this] { return ready_ == 1; }));
+    const auto pid = client_->pids().at(0);
+    client_->stop();
+    EXPECT_EQ(kill(pid, 0), -1);
+    io_.restart();
+    io_.run();  // nothing is left to wait for
+    EXPECT_EQ(lost_, 0);
+}
+
+std::string status_line(pid_t pid, const std::string& name) {
+    std::ifstream in("/proc/" + std::to_string(pid) + "/status");
+    for (std::string line; std::getline(in, line);)
+        if (line.starts_with(name + ":")) return line.substr(name.size() + 2);
+    return "";
+}
+
+TEST_F(ClientTest, TheWorkerHasNoPrivilegeLeft) {
+    make({.user = "nobody"});
+    ASSERT_TRUE(eventually([this] { return heartbeat_.has_value(); }));
+    const auto pid = client_->pids().at(0);
+    EXPECT_EQ(status_line(pid, "NoNewPrivs"), "1");
+    EXPECT_EQ(status_line(pid, "Seccomp"), "2");
+    for (const auto* const set : {"CapInh", "CapPrm", "CapEff", "CapAmb"})
+        EXPECT_EQ(status_line(pid, set), "0000000000000000") << set;
+    if (geteuid() == 0) {
+        EXPECT_EQ(status_line(pid, "CapBnd"), "0000000000000000");
+        EXPECT_TRUE(status_line(pid, "Uid").starts_with("65534\t65534\t65534")) << status_line(pid, "Uid");
+        EXPECT_EQ(status_line(pid, "Groups").find_first_not_of(" \t"), std::string::npos);
+    }
+}
+
+}  // namespace
+}  // namespace lvs::checkers

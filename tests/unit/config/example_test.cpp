@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// etc/lvsd.toml is what people start from: as it stands, with every setting switched on, and with each alone.
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tests/unit/config/kinds.hpp"
+
+namespace lvs::config {
+namespace {
+
+std::vector<std::string> example_lines() {
+    std::ifstream in(LVSD_EXAMPLE);
+    std::vector<std::string> out;
+    for (std::string line; std::getline(in, line);)
+        out.push_back(line);
+    return out;
+}
+
+// "#key = 1" and "#[table]" are settings, "# words" are words.
+bool is_switched_off(const std::string& line) {
+    return line.size() > 1 && line[0] == '#' && line[1] != ' ';
+}
+
+Loaded parse_lines(const std::vector<std::string>& lines) {
+    std::string text;
+    for (const auto& line : lines)
+        text += line + '\n';
+    auto loaded = parse(text, "etc/lvsd.toml", test::kKinds);
+    for (const auto& diagnostic : loaded.diagnostics)
+        ADD_FAILURE() << to_string(diagnostic);
+    return loaded;
+}
+
+TEST(Example, ParsesAsItStands) {
+    const auto loaded = parse_lines(example_lines());
+    ASSERT_TRUE(loaded.config);
+    EXPECT_EQ(loaded.config->routers.size(), 1U);
+    EXPECT_EQ(loaded.config->services.size(), 2U);
+}
+
+TEST(Example, ParsesWithEverySettingOn) {
+    auto lines = example_lines();
+    for (auto& line : lines)
+        if (is_switched_off(line)) line.erase(0, 1);
+    const auto loaded = parse_lines(lines);
+    ASSERT_TRUE(loaded.config);
+    EXPECT_EQ(loaded.config->services.size(), 4U);
+}
+
+TEST(Example, ParsesWithEachSettingOn) {
+    const auto lines = example_lines();
+    int tried = 0;
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        if (!is_switched_off(lines[i]) || lines[i].starts_with("#scheduler_flags"))
+            continue;                           // needs `scheduler`
+        if (lines[i].starts_with("#[")) break;  // from here on whole tables are off
+        auto changed = lines;
+        changed[i].erase(0, 1);
+        SCOPED_TRACE(lines[i]);
+        EXPECT_TRUE(parse_lines(changed).config);
+        ++tried;
+    }
+    EXPECT_GE(tried, 10);
+}
+
+// A line that claims to show a default does.
+TEST(Example, DefaultsAreDefaults) {
+    const auto plain = parse_lines(example_lines()).config;
+    auto lines = example_lines();
+    int shown = 0;
+    for (auto& line : lines) {
+        if (line.starts_with("#[")) break;
+        if (!is_switched_off(line) || !line.ends_with("# default")) continue;
+        line.erase(0, 1);
+        ++shown;
+    }
+    EXPECT_GE(shown, 6);
+    EXPECT_EQ(parse_lines(lines).config, plain);
+}
+
+TEST(Example, NamesEveryKeyOfTheConfiguration) {
+    std::string text;
+    for (const auto& line : example_lines())
+        text += line + '\n';
+    for (const auto& section : sections())
+        for (const auto& key : section.keys)
+            EXPECT_THAT(text, testing::HasSubstr(std::string(key.key))) << section.name;
+}
+
+// What the tables show as an example is accepted: the manual prints it.
+TEST(Example, OfEveryKeyInTheTables) {
+    const auto tried = [](std::string_view where, const KeySpec& key, const std::string& text) {
+        for (const auto& diagnostic : parse(text, "example", test::kKinds).diagnostics)
+            ADD_FAILURE() << where << " " << key.key << ": " << to_string(diagnostic) << "\n" << text;
+    };
+    for (const auto& key : sections()[0].keys)
+        tried("global", key, fmt::format("[global]\n{} = {}\n", key.key, key.example));
+    for (const auto& key : sections()[1].keys) {
+        std::string text = "[virtual_router.r]\n";
+        for (const auto& other : sections()[1].keys)
+            if (other.required || other.key == key.key)
+                text += fmt::format("{} = {}\n", other.key, other.example);
+        if (key.key == "source6") text.replace(text.find("[\""), 1, "[\"2001:db8::9/64\", ");
+        tried("virtual_router", key, text);
+    }
+    for (const auto& key : sections()[3].keys) {
+        const std::string address = key.key == "address" ? "" : "address = '10.0.0.1:80', ";
+        tried("server", key,
+              fmt::format("[virtual_service.s]\naddress = '192.0.2.1:80'\nservers = [{{ {}{} = {} }}]\n",
+                          address, key.key, key.key == "forward" ? "'dr'" : key.example));
+    }
+    for (const auto& key : sections()[4].keys) {
+        const std::string kind = key.key == "kind" ? "" : "kind = 'tcp', ";
+        tried("check", key,
+              fmt::format("[virtual_service.s]\naddress = '192.0.2.1:80'\ncheck = {{ {}{} = {} }}\n", kind,
+                          key.key, key.example));
+    }
+}
+
+TEST(Example, OfEveryServiceKey) {
+    const std::map<std::string_view, std::string> company{
+        {"family", "fwmark = 7\n"},
+        {"fwmark", ""},
+        {"address", ""},
+        {"scheduler_flags", "address = '192.0.2.1:80'\nscheduler = 'mh'\n"},
+        {"persistence_prefix", "address = '192.0.2.1:80'\npersistence = '1m'\n"},
+        {"one_packet", "address = '192.0.2.1:53'\nprotocol = 'udp'\n"},
+    };
+    for (const auto& key : sections()[2].keys) {
+        const auto with = company.find(key.key);
+        const auto text = fmt::format("[virtual_service.s]\n{}{} = {}\n",
+                                      with == company.end() ? "address = '192.0.2.1:80'\n" : with->second,
+                                      key.key, key.example);
+        for (const auto& diagnostic : parse(text, "example", test::kKinds).diagnostics)
+            ADD_FAILURE() << to_string(diagnostic) << "\n" << text;
+    }
+}
+
+}  // namespace
+}  // namespace lvs::config

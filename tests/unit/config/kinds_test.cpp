@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The kinds there really are, seen by the configuration: their tables hold together, their examples and
+// defaults are valid, and what they refuse is a diagnostic.
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "checkers/checkers.hpp"
+#include "lvsd/config/config.hpp"
+
+namespace lvs::config {
+namespace {
+
+std::string errors_of(const std::string& text) {
+    std::string out;
+    for (const auto& diagnostic : parse(text, "f", checkers::kinds()).diagnostics)
+        out += to_string(diagnostic) + "\n";
+    return out;
+}
+
+std::string check_with(std::string_view keys) {
+    return fmt::format("[virtual_service.s]\naddress = '192.0.2.1:80'\ncheck = {{ {} }}\n", keys);
+}
+
+TEST(Kinds, KeysAreNotThoseEveryCheckHas) {
+    std::set<std::string_view> common;
+    for (const auto& key : sections()[4].keys)
+        common.insert(key.key);
+    ASSERT_TRUE(common.contains("interval"));
+    for (const auto& kind : checkers::kinds()) {
+        auto names = common;
+        for (const auto& key : kind.keys)
+            EXPECT_TRUE(names.insert(key.key).second) << kind.kind << " " << key.key;
+    }
+}
+
+TEST(Kinds, EveryExampleIsAccepted) {
+    ASSERT_GE(checkers::kinds().size(), 2U);
+    for (const auto& kind : checkers::kinds())
+        for (const auto& key : kind.keys) {
+            EXPECT_FALSE(key.doc.empty()) << kind.kind << " " << key.key;
+            std::string keys = fmt::format("kind = '{}'", kind.kind);
+            for (const auto& other : kind.keys)
+                if (other.required || other.key == key.key)
+                    keys += fmt::format(", {} = {}", other.key, other.example);
+            EXPECT_EQ(errors_of(check_with(keys)), "");
+        }
+}
+
+TEST(Kinds, WhatTheyRefuseIsADiagnostic) {
+    EXPECT_THAT(errors_of(check_with("kind = 'http', path = 'no-slash'")),
+                testing::StartsWith("f:3:9: check in [virtual_service.s]: path"));
+    EXPECT_THAT(errors_of(check_with("kind = 'http', headers = [\"a\\r\\nb: c\"]")),
+                testing::HasSubstr("3:9: "));
+    EXPECT_NE(errors_of(check_with("kind = 'http', host = \"a\\nb\"")), "");
+}
+
+TEST(Kinds, TheExampleFileUsesThem) {
+    std::ifstream in(LVSD_EXAMPLE);
+    std::string text;
+    for (std::string line; std::getline(in, line);)
+        text += (line.size() > 1 && line[0] == '#' && line[1] != ' ' ? line.substr(1) : line) + "\n";
+    EXPECT_EQ(errors_of(text), "");
+    const auto config = parse(text, "f", checkers::kinds()).config;
+    ASSERT_TRUE(config);
+    EXPECT_EQ(parse(print_effective(*config, checkers::kinds()), "f", checkers::kinds()).config, config);
+}
+
+}  // namespace
+}  // namespace lvs::config
