@@ -5,9 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+LAB = {"memory": 2048, "timeout": 900}
 CHURN = Path(__file__).resolve().parents[1] / "kernel/churn.py"
 
 
+@pytest.mark.limit(600)
 def test_nothing_is_left_after_churn():
     done = subprocess.run([sys.executable, CHURN, "--seconds", "24", "--round", "6"], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True)
