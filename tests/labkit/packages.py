@@ -26,7 +26,8 @@ GROUPS = {
     "demo": ("ipvsadm",),
     "compare": ("keepalived",),
     "test": (
-        "python3-pytest", "cpio", "ipvsadm", "keepalived", "nftables", "iptables", "nginx-light", "curl", "tcpdump", "dbus", "iputils-arping",
+        "python3-pytest", "cpio", "ipvsadm", "keepalived", "nginx-light", "curl", "tcpdump", "dbus", "iputils-arping",
+        "nftables", "iptables",
         "clang-format-14", "openssl", "systemd",
     ),
 }
