@@ -124,7 +124,10 @@ class Frames:
             return {"inner": self.any_ip(data, partial)}
         if protocol not in decoders or len(data) < 8:
             return {"data": data.hex()}
-        out = decoders[protocol](data, whole)
+        try:
+            out = decoders[protocol](data, whole)
+        except (IndexError, struct.error):  # cut short or mangled, as quotations may be: then its octets are compared
+            return {"data": data.hex()}
         if not whole or protocol == wire.GRE:
             return out
         return {**out, "checksum": _verdict(protocol, data, source, target, partial)}

@@ -110,3 +110,12 @@ def test_a_nested_flag_in_an_answer_is_seen():
     def case(body):
         return [{"op": "genl", "command": 4, "dump": 0, "sent": "", "errno": 0, "replies": [[0, body.hex()]], "at": 0}]
     assert compare.Comparison(case(reply), case(flagged)).found != []
+
+
+def test_a_mangled_quotation_is_compared_by_its_octets():
+    """A GUE packet quoted without its payload."""
+    quoted = wire.ip4("10.0.1.1", "10.0.1.11", wire.udp(50000, 6080, b""))
+    error = wire.ip4("10.0.1.11", "10.0.0.10", wire.icmp4(3, 3, quoted))
+    other = wire.ip4("10.0.1.11", "10.0.0.10", wire.icmp4(3, 3, quoted[:-1] + b"x"))
+    assert compare.Comparison(transcript(out=frame(error)), transcript(out=frame(error))).found == []
+    assert compare.Comparison(transcript(out=frame(error)), transcript(out=frame(other))).found != []
