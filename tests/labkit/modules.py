@@ -49,7 +49,7 @@ def _build(headers: Path, work: Path) -> None:
     say(f"building ipvs/kmod against {headers}")
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(SOURCE, work, ignore=shutil.ignore_patterns("*.o", "*.ko", "*.mod", "*.mod.c", ".*.cmd"))
-    made = subprocess.run(["make", "-C", headers, f"M={work}", f"-j{os.cpu_count()}", "modules"],
+    made = subprocess.run(["make", "-C", work, f"KDIR={headers}", f"-j{os.cpu_count()}"],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if made.returncode != 0:
         raise LabError("the IPVS module does not build:\n" + tail(made.stdout))

@@ -27,6 +27,7 @@ GROUPS = {
     "compare": ("keepalived",),
     "test": (
         "python3-pytest", "cpio", "ipvsadm", "keepalived", "nginx-light", "curl", "tcpdump", "dbus", "iputils-arping",
+        "nftables", "iptables",
         "clang-format-14", "openssl", "systemd",
     ),
 }
