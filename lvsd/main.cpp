@@ -20,6 +20,7 @@ struct Arguments {
     lvs::app::Options options;
     bool check = false;
     bool print_effective = false;
+    bool print_schema = false;
     std::string log_level = "info";
 };
 
@@ -45,6 +46,7 @@ void declare(CLI::App& cli, Arguments& arguments) {
     cli.add_flag("--check", arguments.check, "check the configuration and exit: 0 valid, 1 not");
     cli.add_flag("--print-effective", arguments.print_effective,
                  "print the configuration with every default written out and exit");
+    cli.add_flag("--print-schema", arguments.print_schema, "print the JSON schema of the configuration and exit");
     cli.add_option("--socket", options.socket_path, "private socket for lvsctl")->capture_default_str();
     cli.add_option("--state-dir", options.state_dir, "where lvsd remembers what is its own")->capture_default_str();
     cli.add_option("--checker", options.checker_path, "the program that runs the checks")->capture_default_str();
@@ -66,6 +68,10 @@ int run_daemon(const Arguments& arguments, lvs::config::Config config) {
 }
 
 int run(const Arguments& arguments) {
+    if (arguments.print_schema) {
+        fmt::print("{}\n", lvs::config::json_schema(lvs::checkers::kinds()));
+        return 0;
+    }
     auto loaded = lvs::app::load(arguments.options.config_path);
     if (!loaded.config) {
         print_diagnostics(loaded);

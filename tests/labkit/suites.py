@@ -22,14 +22,20 @@ def _result(suite: str, name: str, outcome: str, seconds: float, text: str = "")
     return Result(f"{suite}/{name}", outcome, seconds, text)
 
 
-def ctest_suite(suite: str, directory: Path, tally, wanted) -> None:
+def _is_slow(test: dict) -> bool:
+    return any(item["name"] == "LABELS" and "slow" in item["value"] for item in test.get("properties", ()))
+
+
+def ctest_suite(suite: str, directory: Path, tally, wanted, quick: bool = False) -> None:
+    """With `quick`, tests labelled slow wait for the whole run."""
     if not (directory / "CTestTestfile.cmake").exists():
         return
     listed = subprocess.run(["ctest", "--test-dir", directory, "--show-only=json-v1"], stdout=subprocess.PIPE,
                             text=True, check=True)
-    names = [test["name"] for test in json.loads(listed.stdout)["tests"]]
+    tests = json.loads(listed.stdout)["tests"]
+    names = [test["name"] for test in tests if not (quick and _is_slow(test))]
     selected = [name for name in names if wanted.search(f"{suite}/{name}")]
-    if selected == names:
+    if len(selected) == len(tests):
         _ctest_run(suite, directory, tally, [], len(names))
         return
     for chunk in _chunks(selected):

@@ -48,7 +48,11 @@ TEST(Kinds, EveryExampleIsAccepted) {
             for (const auto& other : kind.keys)
                 if (other.required || other.key == key.key)
                     keys += fmt::format(", {} = {}", other.key, other.example);
-            EXPECT_EQ(errors_of(check_with(keys)), "");
+            // A certificate is too long for a manual: the example is an outline, and refused for that alone.
+            if (key.example.find("...") != std::string_view::npos)
+                EXPECT_THAT(errors_of(check_with(keys)), testing::HasSubstr("PEM"));
+            else
+                EXPECT_EQ(errors_of(check_with(keys)), "");
         }
 }
 
