@@ -46,4 +46,10 @@ static inline u32 get_random_u32_below(u32 ceil)
 #define LVS_UNALIGNED_H <asm/unaligned.h>
 #endif
 
+#ifdef LVS_HAVE_INET_TEST_BIT
+#define lvs_sock_nodefrag(sk) inet_test_bit(NODEFRAG, sk)
+#else
+#define lvs_sock_nodefrag(sk) (inet_sk(sk)->nodefrag)
+#endif
+
 #endif

@@ -86,6 +86,8 @@ struct lvs_defense {
 
 enum lvs_family { LVS_V4, LVS_V6, LVS_FAMILIES };
 
+enum { LVS_HOOKS = 3 };	/* per family */
+
 struct lvs_netns {
 	/* Read by every packet; written by configuration only. */
 	struct lvs_tab conns;
@@ -111,8 +113,9 @@ struct lvs_netns {
 	struct lvs_counts zero;		/* totals at the last ZERO */
 	struct delayed_work trash_work;
 	struct delayed_work resize_work;
+	struct delayed_work nodest_work;	/* expire_nodest_conn */
 	struct delayed_work second_work;	/* defence and scheduler ticks */
-	struct nf_hook_ops *hooks[LVS_FAMILIES];
+	struct nf_hook_ops hooks[LVS_FAMILIES][LVS_HOOKS];
 	bool nfct[LVS_FAMILIES];	/* conntrack is held for this family */
 	atomic_t no_cport_conns;
 	void *genl_priv, *sysctl_priv;	/* of the control plane's files */

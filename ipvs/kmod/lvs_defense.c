@@ -5,6 +5,6 @@ void lvs_defense_update(struct lvs_netns *ns)
 {
 }
 
-void lvs_nfct_update(struct lvs_netns *ns)
+void lvs_second_run(struct work_struct *work)
 {
 }

@@ -499,6 +499,8 @@ int lvs_dest_del(struct lvs_service *svc, const struct lvs_dest_key *key)
 	if (!dest)
 		return -ENOENT;
 	lvs_dest_unlink(svc, dest, true);
+	if (READ_ONCE(svc->ns->sysctl.expire_nodest_conn) && lvs_dest_held(dest))
+		queue_delayed_work(lvs_wq, &svc->ns->nodest_work, 1);
 	svc->ns->genid++;
 	lvs_event_changed(svc->ns, LVS_EV_DEST_REMOVED, svc, dest);
 	return 0;

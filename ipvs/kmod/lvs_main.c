@@ -31,12 +31,17 @@ static int __init lvs_init(void)
 	err = lvs_netns_register();
 	if (err)
 		goto free_event;
+	err = lvs_route_init();
+	if (err)
+		goto free_netns;
 	/* Last: from here on somebody may ask for something. */
 	err = lvs_genl_init();
 	if (err)
-		goto free_netns;
+		goto free_route;
 	pr_info("IPVS %s: ready\n", LVS_VERSION);
 	return 0;
+free_route:
+	lvs_route_exit();
 free_netns:
 	lvs_netns_unregister();
 free_event:
@@ -52,6 +57,7 @@ free_wq:
 static void __exit lvs_exit(void)
 {
 	lvs_genl_exit();
+	lvs_route_exit();
 	lvs_netns_unregister();
 	lvs_event_exit();
 	/* Services end in work queued by RCU, conns and dests in RCU itself. */

@@ -4,8 +4,6 @@
 
 unsigned int lvs_netns_id __read_mostly;
 
-enum { LVS_SECOND = 1, LVS_TICK_SECONDS = 60 };
-
 static void lvs_resize_run(struct work_struct *work)
 {
 	struct lvs_netns *ns = container_of(to_delayed_work(work), struct lvs_netns, resize_work);
@@ -62,6 +60,8 @@ static int __net_init lvs_net_init(struct net *net)
 	xa_init(&ns->service_ids);
 	INIT_DELAYED_WORK(&ns->trash_work, lvs_trash_run);
 	INIT_DELAYED_WORK(&ns->resize_work, lvs_resize_run);
+	INIT_DELAYED_WORK(&ns->nodest_work, lvs_nodest_run);
+	INIT_DELAYED_WORK(&ns->second_work, lvs_second_run);
 	lvs_set_default_timeouts(ns);
 	err = lvs_netns_tables_init(ns);
 	if (err)
@@ -97,11 +97,15 @@ static void __net_exit lvs_net_exit(struct net *net)
 
 	cancel_delayed_work_sync(&ns->trash_work);
 	cancel_delayed_work_sync(&ns->resize_work);
+	cancel_delayed_work_sync(&ns->nodest_work);
+	cancel_delayed_work_sync(&ns->second_work);
 	lvs_conn_net_exit(ns);
 	mutex_lock(&ns->lock);
 	lvs_trash_flush(ns);
 	mutex_unlock(&ns->lock);
-	/* Services freed by work and schedulers in it read ns->sysctl. */
+	/* A timer may still be in the callback that took the last connection
+	 * down; services are freed by work that RCU queues. */
+	synchronize_rcu();
 	rcu_barrier();
 	flush_workqueue(lvs_wq);
 	lvs_netns_tables_free(ns);

@@ -55,7 +55,8 @@ enum lvs_icmp_kind lvs_parse_icmp(const struct lvs_buf *buf, const struct lvs_pk
 				  struct lvs_quote *q);
 /*
  * If @q quotes a packet of one of our tunnels, step inside: q->pkt becomes the
- * inner packet.  @gue_port is asked for the UDP case.  False: not a tunnel.
+ * inner packet.  In the UDP case the caller checks q->tun_port afterwards.
+ * False: not a tunnel, and @q is as it was.
  */
 bool lvs_quote_enter_tunnel(const struct lvs_buf *buf, struct lvs_quote *q);
 
