@@ -9,6 +9,7 @@
 #include <linux/netfilter_ipv6.h>
 #include <net/inet_sock.h>
 #include <net/ip.h>
+#include <net/netfilter/ipv6/nf_defrag_ipv6.h>
 
 #include "lvs_private.h"
 
@@ -233,6 +234,16 @@ static const struct nf_hook_ops lvs_hook_ops[LVS_FAMILIES][LVS_HOOKS] = {
 	},
 };
 
+static int lvs_defrag6(struct net *net, bool on)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	if (on)
+		return nf_defrag_ipv6_enable(net);
+	nf_defrag_ipv6_disable(net);
+#endif
+	return 0;
+}
+
 int lvs_hooks_get(struct lvs_netns *ns, enum lvs_family family)
 {
 	struct nf_hook_ops *ops = ns->hooks[family];
@@ -247,15 +258,25 @@ int lvs_hooks_get(struct lvs_netns *ns, enum lvs_family family)
 	memcpy(ops, lvs_hook_ops[family], sizeof(ns->hooks[0]));
 	for (i = 0; i < LVS_HOOKS; i++)
 		ops[i].priv = ns;
-	err = nf_register_net_hooks(ns->net, ops, LVS_HOOKS);
+	/* IPv6 fragments are put together before anybody looks. */
+	err = family == LVS_V6 ? lvs_defrag6(ns->net, true) : 0;
 	if (err)
 		return err;
+	err = nf_register_net_hooks(ns->net, ops, LVS_HOOKS);
+	if (err) {
+		if (family == LVS_V6)
+			lvs_defrag6(ns->net, false);
+		return err;
+	}
 	ns->n_services[family] = 1;
 	return 0;
 }
 
 void lvs_hooks_put(struct lvs_netns *ns, enum lvs_family family)
 {
-	if (!--ns->n_services[family])
-		nf_unregister_net_hooks(ns->net, ns->hooks[family], LVS_HOOKS);
+	if (--ns->n_services[family])
+		return;
+	nf_unregister_net_hooks(ns->net, ns->hooks[family], LVS_HOOKS);
+	if (family == LVS_V6)
+		lvs_defrag6(ns->net, false);
 }

@@ -158,6 +158,10 @@ unsigned int lvs_xmit_tunnel(struct lvs_ctx *x, struct lvs_conn *cp);
 /* The way back of a NAT'ed connection: rewrite in place, a verdict. */
 unsigned int lvs_reply(struct lvs_ctx *x, struct lvs_conn *cp);
 void lvs_icmp_unreach(struct lvs_ctx *x);
+/* Another route for a packet whose source is the virtual address now. */
+bool lvs_reroute(struct lvs_ctx *x);
+/* What fits inside a tunnel to @dest, 0 if nothing. */
+u32 lvs_tunnel_mtu(const struct lvs_dest *dest, u32 path_mtu);
 /* Hop limit, checked and taken; false: answered, drop it. */
 bool lvs_take_hop(struct lvs_ctx *x);
 /* Too big for @mtu?  True: answered, drop it. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Sending a packet on: NAT, direct routing, bypass, the local node; and the way
  * back of NAT. */
+#include <linux/crc32.h>
+#include <linux/crc32c.h>
 #include <linux/icmpv6.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
@@ -8,7 +10,6 @@
 #include <net/ip6_route.h>
 #include <net/netfilter/nf_conntrack.h>
 #include <net/route.h>
-#include <net/sctp/checksum.h>
 
 #include "lvs_private.h"
 
@@ -42,6 +43,32 @@ static void lvs_move_l4_sum(struct sk_buff *skb, __sum16 *field, struct lvs_delt
 	skb_forward_csum(skb);
 }
 
+static __wsum lvs_crc_update(const void *data, int len, __wsum sum)
+{
+	return (__force __wsum)crc32c((__force u32)sum, data, (unsigned int)len);
+}
+
+static __wsum lvs_crc_combine(__wsum a, __wsum b, int offset, int len)
+{
+	return (__force __wsum)__crc32c_le_combine((__force u32)a, (__force u32)b, (size_t)len);
+}
+
+/* SCTP's checksum covers ports but no addresses, and cannot be moved. */
+static void lvs_sctp_sum(struct sk_buff *skb, u32 off)
+{
+	static const struct skb_checksum_ops ops = {
+		.update = lvs_crc_update,
+		.combine = lvs_crc_combine,
+	};
+	struct sctphdr *h = (struct sctphdr *)(skb->data + off);
+
+	h->checksum = 0;
+	h->checksum = cpu_to_le32(~(__force u32)__skb_checksum(skb, (int)off,
+							       (int)(skb->len - off),
+							       ~(__wsum)0, &ops));
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+}
+
 static void lvs_rewrite_l4(struct sk_buff *skb, const struct lvs_pkt *pkt, __be16 port,
 			   struct lvs_delta d, bool source)
 {
@@ -54,8 +81,7 @@ static void lvs_rewrite_l4(struct sk_buff *skb, const struct lvs_pkt *pkt, __be1
 	} else if (pkt->proto == IPPROTO_UDP) {
 		lvs_move_l4_sum(skb, &((struct udphdr *)h)->check, d, true);
 	} else if (skb->ip_summed != CHECKSUM_PARTIAL) {
-		((struct sctphdr *)h)->checksum = sctp_compute_cksum(skb, pkt->l4);
-		skb->ip_summed = CHECKSUM_UNNECESSARY;
+		lvs_sctp_sum(skb, pkt->l4);
 	}
 }
 
@@ -305,7 +331,7 @@ unsigned int lvs_xmit(struct lvs_ctx *x, struct lvs_conn *cp)
  * The packet's source is now the virtual address, and rules may send that
  * another way.  Without rules, routes do not depend on the source.
  */
-static bool lvs_reroute(struct lvs_ctx *x)
+bool lvs_reroute(struct lvs_ctx *x)
 {
 	struct net *net = x->ns->net;
 	bool local = x->hook == NF_INET_LOCAL_OUT;
