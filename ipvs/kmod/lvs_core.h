@@ -47,6 +47,8 @@
 #define LVS_VERSION "lvsd-0.1.0"
 
 extern int lvs_module_present;
+/* For xt_ipvs.ko; @info is its struct xt_ipvs_mtinfo. */
+bool lvs_match(struct net *net, const struct sk_buff *skb, u8 af, const void *info);
 
 enum {
 	LVS_CONN_TAB_BITS_DEFAULT = 12,	/* what GET_INFO tells, as stock does */
@@ -115,6 +117,7 @@ struct lvs_netns {
 	struct delayed_work resize_work;
 	struct delayed_work nodest_work;	/* expire_nodest_conn */
 	struct delayed_work second_work;	/* defence and scheduler ticks */
+	unsigned long next_tick;
 	struct nf_hook_ops hooks[LVS_FAMILIES][LVS_HOOKS];
 	bool nfct[LVS_FAMILIES];	/* conntrack is held for this family */
 	atomic_t no_cport_conns;

@@ -269,6 +269,8 @@ int lvs_hooks_get(struct lvs_netns *ns, enum lvs_family family)
 		return err;
 	}
 	ns->n_services[family] = 1;
+	lvs_nfct_update(ns);
+	queue_delayed_work(lvs_wq, &ns->second_work, HZ);
 	return 0;
 }
 
@@ -277,6 +279,7 @@ void lvs_hooks_put(struct lvs_netns *ns, enum lvs_family family)
 	if (--ns->n_services[family])
 		return;
 	nf_unregister_net_hooks(ns->net, ns->hooks[family], LVS_HOOKS);
+	lvs_nfct_update(ns);
 	if (family == LVS_V6)
 		lvs_defrag6(ns->net, false);
 }

@@ -183,7 +183,7 @@ u32 lvs_nfct_wanted(const struct lvs_netns *ns);	/* IP_VS_CONN_F_NFCT or 0 */
 bool lvs_nfct_is_old(const struct sk_buff *skb, const struct lvs_conn *cp);
 void lvs_nfct_forget(struct lvs_conn *cp);	/* the connection is over */
 /* A packet of @cp is about to leave: the reply will come from the server. */
-void lvs_nfct_alter(struct sk_buff *skb, const struct lvs_conn *cp, bool outin);
+void lvs_nfct_alter(struct sk_buff *skb, const struct lvs_conn *cp);
 
 /* -------- lvs_defense.c */
 void lvs_second_run(struct work_struct *work);

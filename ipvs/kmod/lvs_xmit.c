@@ -255,6 +255,7 @@ static unsigned int lvs_deliver_local(struct lvs_ctx *x, struct lvs_conn *cp,
 			/* Early demux looked the virtual address up. */
 			skb_orphan(skb);
 		}
+		lvs_nfct_alter(skb, cp);
 	}
 	skb->ipvs_property = 1;
 	lvs_untrack(skb, cp);
@@ -279,7 +280,9 @@ static unsigned int lvs_xmit_routed(struct lvs_ctx *x, struct lvs_conn *cp,
 		return NF_DROP;
 	if (unlikely(skb_cow_head(x->skb, LL_RESERVED_SPACE(dst->dev))))
 		return NF_DROP;
-	if (!masq)
+	if (masq)
+		lvs_nfct_alter(x->skb, cp);
+	else
 		x->skb->ignore_df = 1;
 	lvs_untrack(x->skb, cp);
 	return lvs_send(x, dst);
