@@ -46,6 +46,13 @@ static inline u32 get_random_u32_below(u32 ceil)
 #define LVS_UNALIGNED_H <asm/unaligned.h>
 #endif
 
+/* Where skb_gso_validate_network_len() is declared. */
+#ifdef LVS_HAVE_NET_GSO_H
+#define LVS_GSO_H <net/gso.h>
+#else
+#define LVS_GSO_H <linux/skbuff.h>
+#endif
+
 #ifdef LVS_HAVE_INET_TEST_BIT
 #define lvs_sock_nodefrag(sk) inet_test_bit(NODEFRAG, sk)
 #else

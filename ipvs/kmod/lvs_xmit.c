@@ -11,6 +11,8 @@
 #include <net/netfilter/nf_conntrack.h>
 #include <net/route.h>
 
+#include LVS_GSO_H
+
 #include "lvs_private.h"
 
 /* --------------------------------------------------------------- rewriting -- */
