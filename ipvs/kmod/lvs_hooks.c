@@ -155,34 +155,38 @@ static unsigned int lvs_only_reply(struct lvs_ctx *x)
 	return NF_ACCEPT;
 }
 
-/* Replies in pieces are put together before they are looked up. */
-static int lvs_gather(struct lvs_ctx *x)
+/* Replies in pieces are put together before they are looked up.  NF_STOLEN: it
+ * waits for the others. */
+static unsigned int lvs_gather(struct lvs_ctx *x)
 {
 	u32 user = x->hook == NF_INET_FORWARD ? IP_DEFRAG_VS_FWD : IP_DEFRAG_VS_OUT;
 	int err;
 
 	if (x->pkt.af != AF_INET || x->hook == NF_INET_LOCAL_IN ||
 	    !(x->pkt.flags & (LVS_PKT_FRAG | LVS_PKT_FIRST_FRAG)))
-		return 0;
+		return NF_ACCEPT;
 	local_bh_disable();
 	err = ip_defrag(x->ns->net, x->skb, user);
 	local_bh_enable();
 	if (err)
-		return err;
+		return NF_STOLEN;
 	ip_send_check(ip_hdr(x->skb));
-	return lvs_parse_ip(x->skb, 0, AF_INET, &x->pkt);
+	return lvs_parse_ip(x->skb, 0, AF_INET, &x->pkt) ? NF_DROP : NF_ACCEPT;
 }
 
 static unsigned int lvs_packet(struct lvs_ctx *x, u8 af)
 {
+	unsigned int verdict;
+
 	if (unlikely(lvs_parse_ip(x->skb, (u32)skb_network_offset(x->skb), af, &x->pkt)))
 		return NF_ACCEPT;
 	if (unlikely(lvs_is_icmp(&x->pkt)))
 		return lvs_icmp(x);
 	if (!lvs_proto_has_ports(x->pkt.proto))
 		return lvs_other_proto(x);
-	if (unlikely(lvs_gather(x)))
-		return NF_STOLEN;
+	verdict = lvs_gather(x);
+	if (unlikely(verdict != NF_ACCEPT))
+		return verdict;
 	if (unlikely(!lvs_parse_ports(x->skb, &x->pkt)))
 		return NF_ACCEPT;
 	return x->hook == NF_INET_FORWARD ? lvs_only_reply(x) : lvs_both_ways(x);

@@ -4,6 +4,8 @@
 
 #include "lvs_private.h"
 
+enum { LVS_TEMPLATE_TRIES = 3 };
+
 /* ------------------------------------------------------ may it begin a flow -- */
 
 static bool lvs_may_begin(const struct lvs_ctx *x)
@@ -176,23 +178,37 @@ static struct lvs_conn *lvs_template_make(struct lvs_ctx *x, struct lvs_service 
 	return tmpl ? lvs_conn_publish(tmpl) : NULL;
 }
 
-static struct lvs_conn *lvs_schedule_persistent(struct lvs_ctx *x, struct lvs_service *svc)
+/* The template of @x's client, with the new connection under its control. */
+static struct lvs_conn *lvs_template_get(struct lvs_ctx *x, struct lvs_service *svc)
 {
 	union nf_inet_addr client, virt;
 	struct lvs_conn_spec spec;
 	struct lvs_conn *tmpl;
+	unsigned int tries;
+
+	/* One that is just being taken down is passed over for a new one. */
+	for (tries = 0; tries < LVS_TEMPLATE_TRIES; tries++) {
+		lvs_template_spec(x, svc, &spec, &client, &virt);
+		tmpl = lvs_template_find(x->ns, &spec);
+		if (tmpl && !lvs_template_usable(x->ns, tmpl)) {
+			lvs_template_invalidate(tmpl);
+			tmpl = NULL;
+		}
+		if (!tmpl)
+			tmpl = lvs_template_make(x, svc, &spec);
+		if (!tmpl || lvs_control_get(tmpl, READ_ONCE(svc->timeout)))
+			return tmpl;
+	}
+	return NULL;
+}
+
+static struct lvs_conn *lvs_schedule_persistent(struct lvs_ctx *x, struct lvs_service *svc)
+{
+	struct lvs_conn *tmpl = lvs_template_get(x, svc);
 	struct lvs_dest *dest;
 	__be16 dport;
 
-	lvs_template_spec(x, svc, &spec, &client, &virt);
-	tmpl = lvs_template_find(x->ns, &spec);
-	if (tmpl && !lvs_template_usable(x->ns, tmpl)) {
-		lvs_template_invalidate(tmpl);
-		tmpl = NULL;
-	}
 	if (!tmpl)
-		tmpl = lvs_template_make(x, svc, &spec);
-	if (!tmpl || !lvs_control_get(tmpl, READ_ONCE(svc->timeout)))
 		return NULL;
 	dest = tmpl->dest;
 	/* A template for all ports: the server's own port is not in it. */
