@@ -40,17 +40,9 @@ static inline u32 get_random_u32_below(u32 ceil)
 	register_net_sysctl(net, path, table)
 #endif
 
-#ifdef LVS_HAVE_LINUX_UNALIGNED_H
-#define LVS_UNALIGNED_H <linux/unaligned.h>
-#else
-#define LVS_UNALIGNED_H <asm/unaligned.h>
-#endif
-
-/* Where skb_gso_validate_network_len() is declared. */
+/* Where skb_gso_validate_network_len() went. */
 #ifdef LVS_HAVE_NET_GSO_H
-#define LVS_GSO_H <net/gso.h>
-#else
-#define LVS_GSO_H <linux/skbuff.h>
+#include <net/gso.h>
 #endif
 
 #ifdef LVS_HAVE_INET_TEST_BIT

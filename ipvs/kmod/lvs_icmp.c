@@ -243,9 +243,27 @@ static unsigned int lvs_icmp_tunnel(struct lvs_ctx *x, struct lvs_quote *q)
 	return NF_DROP;
 }
 
+/* schedule_icmp: the quoted reply, turned round, may begin a connection. */
+static struct lvs_conn *lvs_icmp_schedule(struct lvs_ctx *x, const struct lvs_pkt *p,
+					  unsigned int *verdict)
+{
+	struct lvs_ctx turned = { .ns = x->ns, .skb = x->skb, .hook = x->hook, .quoted = true };
+
+	*verdict = NF_ACCEPT;
+	if (!READ_ONCE(x->ns->sysctl.schedule_icmp) || x->hook == NF_INET_FORWARD)
+		return NULL;
+	turned.pkt = *p;
+	turned.pkt.saddr = p->daddr;
+	turned.pkt.daddr = p->saddr;
+	turned.pkt.sport = p->dport;
+	turned.pkt.dport = p->sport;
+	return lvs_schedule(&turned, verdict);
+}
+
 unsigned int lvs_icmp(struct lvs_ctx *x)
 {
 	struct lvs_conn *cp = NULL;
+	unsigned int verdict;
 	struct lvs_pkt *p;
 	struct lvs_quote q;
 
@@ -260,9 +278,17 @@ unsigned int lvs_icmp(struct lvs_ctx *x)
 		return lvs_icmp_back(x, &q, cp);
 	cp = lvs_conn_find_in(x->ns, p->af, p->proto, p->daddr.ip6, p->dport, p->saddr.ip6,
 			      p->sport);
-	if (cp)
-		return lvs_icmp_on(x, &q, cp);
-	return lvs_icmp_tunnel(x, &q);
+	if (!cp) {
+		cp = lvs_icmp_schedule(x, p, &verdict);
+		if (!cp && verdict != NF_ACCEPT)
+			return verdict;
+	}
+	if (!cp)
+		return lvs_icmp_tunnel(x, &q);
+	verdict = lvs_icmp_on(x, &q, cp);
+	if (READ_ONCE(cp->flags) & IP_VS_CONN_F_ONE_PACKET)
+		lvs_conn_discard(cp);
+	return verdict;
 }
 
 /* ----------------------------------------------------------- AH, ESP, others -- */

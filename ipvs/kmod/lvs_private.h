@@ -146,6 +146,7 @@ struct lvs_ctx {
 	struct lvs_netns *ns;
 	struct sk_buff *skb;
 	unsigned int hook;
+	bool quoted;		/* pkt is what an ICMP error quotes, turned round */
 	struct lvs_pkt pkt;
 };
 

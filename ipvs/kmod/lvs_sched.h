@@ -73,7 +73,9 @@ struct lvs_pick {
 };
 
 enum {
-	LVS_PICK_INVERSE = 1U << 0,	/* built from the inside of an ICMP error */
+	/* From what an ICMP error quotes; the ends are turned round already, so
+	 * that saddr is the client as ever. */
+	LVS_PICK_INVERSE = 1U << 0,
 	LVS_PICK_TEMPLATE = 1U << 1,	/* for a persistence template */
 };
 

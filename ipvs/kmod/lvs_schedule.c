@@ -15,6 +15,8 @@ static bool lvs_may_begin(const struct lvs_ctx *x)
 	const u8 *flags;
 	u8 copy;
 
+	if (x->quoted)
+		return true;
 	switch (pkt->proto) {
 	case IPPROTO_TCP:
 		flags = lvs_peek(x->skb, pkt->l4 + 13, 1, &copy);
@@ -53,7 +55,7 @@ static void lvs_pick_of(const struct lvs_ctx *x, struct lvs_pick *p)
 		memset(&p->saddr.ip6[1], 0, 12);
 		memset(&p->daddr.ip6[1], 0, 12);
 	}
-	p->flags = 0;
+	p->flags = x->quoted ? LVS_PICK_INVERSE : 0;
 	p->now = jiffies;
 }
 
@@ -88,7 +90,8 @@ static struct lvs_conn *lvs_begin(struct lvs_ctx *x, struct lvs_service *svc,
 		lvs_stats_here(dest)->now.conns++;
 	if (s.flags & IP_VS_CONN_F_ONE_PACKET)
 		return cp;
-	lvs_conn_packet(cp, x->skb, &x->pkt, LVS_DIR_IN);
+	if (!x->quoted)
+		lvs_conn_packet(cp, x->skb, &x->pkt, LVS_DIR_IN);
 	return lvs_conn_publish(cp);
 }
 
@@ -167,7 +170,7 @@ static struct lvs_conn *lvs_template_make(struct lvs_ctx *x, struct lvs_service 
 
 	lvs_pick_of(x, &p);
 	memcpy(&p.saddr, spec->caddr, sizeof(p.saddr));
-	p.flags = LVS_PICK_TEMPLATE;
+	p.flags |= LVS_PICK_TEMPLATE;
 	s = lvs_sched_pick(&svc->pool, &p);
 	if (!s)
 		return NULL;
@@ -252,6 +255,9 @@ static struct lvs_conn *lvs_leave(struct lvs_ctx *x, struct lvs_service *svc,
 				  unsigned int *verdict)
 {
 	*verdict = NF_DROP;
+	/* No error about an error. */
+	if (x->quoted)
+		return NULL;
 	if (lvs_may_bypass(x, svc))
 		return lvs_begin_bypass(x, svc);
 	/* FTP's other ports are somebody else's when no server takes them. */

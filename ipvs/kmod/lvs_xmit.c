@@ -11,8 +11,6 @@
 #include <net/netfilter/nf_conntrack.h>
 #include <net/route.h>
 
-#include LVS_GSO_H
-
 #include "lvs_private.h"
 
 /* --------------------------------------------------------------- rewriting -- */
@@ -176,9 +174,17 @@ bool lvs_take_hop(struct lvs_ctx *x)
 	return true;
 }
 
-static bool lvs_fits(const struct sk_buff *skb, u32 mtu)
+static bool lvs_fits(const struct sk_buff *skb, u8 af, u32 mtu)
 {
-	return skb->len <= mtu || (skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu));
+	u32 piece;
+
+	if (likely(skb->len <= mtu))
+		return true;
+	/* It came in pieces and goes out in pieces of the same size. */
+	piece = af == AF_INET ? IPCB(skb)->frag_max_size : IP6CB(skb)->frag_max_size;
+	if (piece)
+		return piece <= mtu;
+	return skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu);
 }
 
 bool lvs_too_big(struct lvs_ctx *x, u32 mtu, bool df_matters)
@@ -186,7 +192,7 @@ bool lvs_too_big(struct lvs_ctx *x, u32 mtu, bool df_matters)
 	struct sk_buff *skb = x->skb;
 	const struct iphdr *ip;
 
-	if (likely(lvs_fits(skb, mtu)))
+	if (likely(lvs_fits(skb, x->pkt.af, mtu)))
 		return false;
 	if (x->pkt.af == AF_INET) {
 		ip = (const struct iphdr *)(skb->data + x->pkt.l3);
