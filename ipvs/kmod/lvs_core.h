@@ -37,6 +37,7 @@
 
 #include "lvs_hash.h"
 #include "lvs_internal.h"
+#include "lvs_keys.h"
 #include "lvs_parse.h"
 #include "lvs_rate.h"
 #include "lvs_rewrite.h"
@@ -139,23 +140,6 @@ static inline enum lvs_family lvs_family(int af)
 
 /* -------------------------------------------------------------- service -- */
 
-/* fwmark != 0: (af, fwmark) is the key and the rest is 0; otherwise the rest. */
-struct lvs_svc_key {
-	u16 af;
-	u16 proto;
-	__be16 port;
-	u32 fwmark;
-	union nf_inet_addr addr;	/* unused bytes zero */
-};
-
-struct lvs_svc_cfg {
-	u32 flags, flags_mask;		/* as in the FLAGS attribute */
-	u32 timeout;			/* seconds */
-	u32 netmask;			/* raw: be32 mask (IPv4), prefix length (IPv6) */
-	char sched[IP_VS_SCHEDNAME_MAXLEN];	/* "none" or "": none */
-	char pe[IP_VS_PENAME_MAXLEN + 1];	/* none known: -ENOENT unless "" */
-};
-
 struct lvs_service {
 	struct lvs_node node;		/* ns->services */
 	struct lvs_svc_key key;
@@ -189,21 +173,6 @@ void lvs_flush(struct lvs_netns *ns);
 struct lvs_service *lvs_service_next(struct lvs_netns *ns, u32 *id);
 
 /* ----------------------------------------------------------------- dest -- */
-
-struct lvs_dest_key {
-	u16 af;				/* 0: the service's */
-	__be16 port;
-	union nf_inet_addr addr;	/* unused bytes zero */
-};
-
-struct lvs_dest_cfg {
-	u32 fwd;			/* FWD_METHOD; masked by & 7 inside */
-	int weight;
-	u32 u_threshold, l_threshold;
-	u8 tun_type;
-	__be16 tun_port;
-	u16 tun_flags;
-};
 
 /* What a route to a server looked like when it was last asked for. */
 struct lvs_route {

@@ -25,12 +25,9 @@ static int __init lvs_init(void)
 	err = lvs_conn_caches_init();
 	if (err)
 		goto free_wq;
-	err = lvs_event_init();
-	if (err)
-		goto free_caches;
 	err = lvs_netns_register();
 	if (err)
-		goto free_event;
+		goto free_caches;
 	err = lvs_route_init();
 	if (err)
 		goto free_netns;
@@ -38,14 +35,17 @@ static int __init lvs_init(void)
 	err = lvs_genl_init();
 	if (err)
 		goto free_route;
+	err = lvs_event_init();
+	if (err)
+		goto free_genl;
 	pr_info("IPVS %s: ready\n", LVS_VERSION);
 	return 0;
+free_genl:
+	lvs_genl_exit();
 free_route:
 	lvs_route_exit();
 free_netns:
 	lvs_netns_unregister();
-free_event:
-	lvs_event_exit();
 free_caches:
 	rcu_barrier();
 	lvs_conn_caches_exit();
@@ -56,10 +56,10 @@ free_wq:
 
 static void __exit lvs_exit(void)
 {
+	lvs_event_exit();
 	lvs_genl_exit();
 	lvs_route_exit();
 	lvs_netns_unregister();
-	lvs_event_exit();
 	/* Services end in work queued by RCU, conns and dests in RCU itself. */
 	rcu_barrier();
 	destroy_workqueue(lvs_wq);

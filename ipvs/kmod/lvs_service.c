@@ -119,7 +119,7 @@ static int lvs_svc_check(u16 af, const struct lvs_svc_cfg *cfg,
 			 const struct lvs_sched_ops **ops)
 {
 	*ops = NULL;
-	if (cfg->sched[0] && strcmp(cfg->sched, "none")) {
+	if (strcmp(cfg->sched, "none")) {
 		*ops = lvs_sched_find(cfg->sched);
 		if (!*ops)
 			return -ENOENT;
