@@ -12,7 +12,8 @@
 
 static void lvs_puts(struct seq_file *m, const char *line)
 {
-	seq_printf(m, "%s\n", line);
+	seq_puts(m, line);
+	seq_putc(m, '\n');
 }
 
 /* ------------------------------------------------------- services and servers */
@@ -116,7 +117,6 @@ static void lvs_show_service(char *line, const struct lvs_service *svc)
 {
 	const struct lvs_proc_service p = {
 		.key = &svc->key,
-		.proto = lvs_proto_name((u8)svc->key.proto),
 		.sched = lvs_sched_name(&svc->pool),
 		.flags = svc->flags,
 		.timeout = svc->timeout,
@@ -204,7 +204,7 @@ static void lvs_conn_line(const struct lvs_conn *cp, struct lvs_proc_conn *c)
 {
 	bool template = READ_ONCE(cp->flags) & IP_VS_CONN_F_TEMPLATE;
 
-	c->proto = lvs_proto_name(cp->proto);
+	c->proto = cp->proto;
 	c->state = lvs_state_name(cp->proto, READ_ONCE(cp->state), template);
 	c->client.af = lvs_conn_end(cp, LVS_CLIENT, &c->client.addr);
 	c->client.port = READ_ONCE(cp->cport);

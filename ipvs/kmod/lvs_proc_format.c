@@ -1,7 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "lvs_proc_format.h"
 
-enum { LVS_ADDR_TEXT = 40 };
+enum { LVS_ADDR_TEXT = 40, LVS_PROTO_TEXT = 12 };
+
+/* A service can be of any protocol, and of numbers that are none. */
+static void lvs_proto_text(char *text, u16 proto)
+{
+	static const struct {
+		u16 proto;
+		const char *name;
+	} known[] = {
+		{ IPPROTO_IP, "IP" }, { IPPROTO_TCP, "TCP" }, { IPPROTO_UDP, "UDP" },
+		{ IPPROTO_SCTP, "SCTP" }, { IPPROTO_ICMP, "ICMP" }, { IPPROTO_ICMPV6, "ICMPv6" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(known); i++) {
+		if (known[i].proto == proto) {
+			snprintf(text, LVS_PROTO_TEXT, "%s", known[i].name);
+			return;
+		}
+	}
+	snprintf(text, LVS_PROTO_TEXT, "IP_%u", proto);
+}
 
 /* IPv4 as one number, IPv6 in full. */
 static void lvs_addr_text(char *text, u16 af, const union nf_inet_addr *addr)
@@ -34,12 +55,14 @@ int lvs_proc_service(char *line, const struct lvs_proc_service *s)
 {
 	const char *ops = s->flags & IP_VS_SVC_F_ONEPACKET ? "ops " : "";
 	const struct lvs_svc_key *k = s->key;
+	char proto[LVS_PROTO_TEXT];
 	int n;
 
 	if (k->fwmark) {
 		n = snprintf(line, LVS_LINE, "FWM  %08X %s %s", k->fwmark, s->sched, ops);
 	} else {
-		n = snprintf(line, LVS_LINE, "%s  ", s->proto);
+		lvs_proto_text(proto, k->proto);
+		n = snprintf(line, LVS_LINE, "%s  ", proto);
 		n += lvs_end_text(line + n, k->af, &k->addr, k->port);
 		if (k->af == AF_INET6)
 			n += snprintf(line + n, LVS_LINE - n, " %s ", s->sched);
@@ -61,9 +84,8 @@ static const char *lvs_fwd_name(u32 fwd)
 		return "Tunnel";
 	case IP_VS_CONN_F_DROUTE:
 		return "Route";
-	case IP_VS_CONN_F_BYPASS:
-		return "Bypass";
 	default:
+		/* Bypass has no name of its own here. */
 		return "Masq";
 	}
 }
@@ -80,11 +102,13 @@ int lvs_proc_dest(char *line, const struct lvs_proc_dest *d)
 static int lvs_proc_ends(char *line, const struct lvs_proc_conn *c)
 {
 	char client[LVS_ADDR_TEXT], virtual[LVS_ADDR_TEXT], real[LVS_ADDR_TEXT];
+	char proto[LVS_PROTO_TEXT];
 
+	lvs_proto_text(proto, c->proto);
 	lvs_addr_text(client, c->client.af, &c->client.addr);
 	lvs_addr_text(virtual, c->virtual.af, &c->virtual.addr);
 	lvs_addr_text(real, c->real.af, &c->real.addr);
-	return snprintf(line, LVS_LINE, "%-3s %s %04X %s %04X %s %04X", c->proto, client,
+	return snprintf(line, LVS_LINE, "%-3s %s %04X %s %04X %s %04X", proto, client,
 			ntohs(c->client.port), virtual, ntohs(c->virtual.port), real,
 			ntohs(c->real.port));
 }

@@ -10,7 +10,7 @@ enum { LVS_LINE = 256 };	/* room for any of them */
 
 struct lvs_proc_service {
 	const struct lvs_svc_key *key;
-	const char *proto, *sched;
+	const char *sched;
 	u32 flags;		/* IP_VS_SVC_F_* */
 	u32 timeout;		/* jiffies: this file never spoke of seconds */
 	u32 netmask;
@@ -29,7 +29,8 @@ struct lvs_proc_dest {
 };
 
 struct lvs_proc_conn {
-	const char *proto, *state;
+	u16 proto;
+	const char *state;
 	struct lvs_proc_end client, virtual, real;
 	u32 expires;
 };
