@@ -210,7 +210,9 @@ static bool lvs_dump_dest(struct sk_buff *skb, struct netlink_callback *cb, stru
 	return true;
 }
 
-/* args[0]: the id to go on with. */
+/* args[0]: the id to go on with; args[1]: one more than the id that the next
+ * service got when the listing began, so that one who adds services as fast as
+ * this is read does not make it endless. */
 int lvs_genl_dump_services(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct lvs_netns *ns = lvs_netns(sock_net(skb->sk));
@@ -218,8 +220,10 @@ int lvs_genl_dump_services(struct sk_buff *skb, struct netlink_callback *cb)
 	u32 id = (u32)cb->args[0];
 
 	mutex_lock(&ns->lock);
+	if (!cb->args[1])
+		cb->args[1] = (long)ns->next_service_id + 1;
 	while ((svc = lvs_service_next(ns, &id))) {
-		if (!lvs_dump_service(skb, cb, svc))
+		if ((long)svc->id + 1 >= cb->args[1] || !lvs_dump_service(skb, cb, svc))
 			break;
 		cb->args[0] = id;
 	}

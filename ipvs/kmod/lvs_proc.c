@@ -23,6 +23,7 @@ struct lvs_table_iter {
 	struct lvs_service *svc;	/* valid from start to stop only */
 	struct lvs_dest *dest;		/* NULL: the record is the service itself */
 	u32 svc_id, dest_id;		/* of the record; what lasts longer */
+	u32 end;			/* services from here on came later */
 	loff_t at;			/* its number; 0 is the head */
 };
 
@@ -38,6 +39,8 @@ static void *lvs_table_service(struct seq_file *m, u32 id)
 
 	it->dest = NULL;
 	it->svc = lvs_service_next(lvs_seq_ns(m), &id);
+	if (it->svc && it->svc->id >= it->end)
+		it->svc = NULL;
 	if (!it->svc)
 		return NULL;
 	it->svc_id = it->svc->id;
@@ -57,8 +60,10 @@ static void *lvs_table_next(struct seq_file *m, void *v, loff_t *pos)
 	struct list_head *at;
 
 	it->at = ++*pos;
-	if (v == SEQ_START_TOKEN)
+	if (v == SEQ_START_TOKEN) {
+		it->end = lvs_seq_ns(m)->next_service_id;
 		return lvs_table_service(m, 0);
+	}
 	at = it->dest ? it->dest->server.list.next : it->svc->pool.servers.next;
 	if (at != &it->svc->pool.servers)
 		return lvs_table_dest(it, lvs_dest_of(list_entry(at, struct lvs_server, list)));
