@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A resizable hash table read under RCU alone.
+ *
+ * Singly linked chains, one lock bit in each bucket head, the 32-bit hash kept
+ * in the node: a lookup compares it before anything else, and removing an
+ * entry never computes a hash again.  While the table is being resized both
+ * arrays are live; a reader that does not find its entry in the old array
+ * looks in the new one, and an entry is linked into the new array before it
+ * leaves the old, so a reader never misses one that was there all the time.
+ *
+ * Who may call: lookups under rcu_read_lock(); insert and remove from any
+ * context with bottom halves disabled by themselves; resize from one sleepable
+ * context at a time (the table's owner serialises).
+ */
+#ifndef LVS_TAB_H
+#define LVS_TAB_H
+
+#include "lvs_internal.h"
+
+struct lvs_node {
+	struct lvs_node __rcu *next;
+	u32 hash;
+	u32 tag;	/* the owner's: a second word next to the hash */
+};
+
+struct lvs_buckets {
+	u32 mask;
+	struct lvs_buckets __rcu *future;	/* being filled from here */
+	unsigned long head[];
+};
+
+struct lvs_tab {
+	struct lvs_buckets __rcu *cur;
+	atomic_t count;
+	u8 min_bits, max_bits;
+};
+
+enum { LVS_TAB_LOCK_BIT = 0 };
+
+int lvs_tab_init(struct lvs_tab *tab, u8 min_bits, u8 max_bits);
+/* Must be called when no reader or writer is left. */
+void lvs_tab_free(struct lvs_tab *tab);
+
+/*
+ * Link @node under @hash unless an entry of the same hash for which
+ * @same(entry, arg) holds is there already; returns that entry, or NULL when
+ * @node went in.  @same NULL inserts always.  ERR_PTR-free: never fails.
+ */
+struct lvs_node *lvs_tab_insert(struct lvs_tab *tab, struct lvs_node *node, u32 hash,
+				bool (*same)(const struct lvs_node *, const void *),
+				const void *arg);
+/* False when @node was not in the table: exactly one caller gets true. */
+bool lvs_tab_remove(struct lvs_tab *tab, struct lvs_node *node);
+
+/* Is the table too full or too empty for its size?  Cheap; any context. */
+bool lvs_tab_wants_resize(const struct lvs_tab *tab);
+/* Sleepable; -ENOMEM leaves the table as it was. */
+int lvs_tab_resize(struct lvs_tab *tab);
+
+static __always_inline struct lvs_node *lvs_head(const unsigned long *slot)
+{
+	return (struct lvs_node *)(smp_load_acquire(slot) & ~1UL);
+}
+
+/*
+ * Walk of the entries of one hash value.  Under rcu_read_lock():
+ *	for (n = lvs_tab_first(tab, hash, &b); n; n = lvs_tab_next(n, hash, &b))
+ */
+static __always_inline struct lvs_node *
+lvs_tab_scan(struct lvs_node *n, u32 hash, const struct lvs_buckets **b)
+{
+	for (;;) {
+		for (; n; n = rcu_dereference(n->next))
+			if (n->hash == hash)
+				return n;
+		/* Pairs with the barrier between linking into the new array
+		 * and unlinking from the old one. */
+		smp_rmb();
+		*b = rcu_dereference((*b)->future);
+		if (likely(!*b))
+			return NULL;
+		n = lvs_head(&(*b)->head[hash & (*b)->mask]);
+	}
+}
+
+static __always_inline struct lvs_node *
+lvs_tab_first(const struct lvs_tab *tab, u32 hash, const struct lvs_buckets **b)
+{
+	*b = rcu_dereference(tab->cur);
+	return lvs_tab_scan(lvs_head(&(*b)->head[hash & (*b)->mask]), hash, b);
+}
+
+static __always_inline struct lvs_node *
+lvs_tab_next(const struct lvs_node *n, u32 hash, const struct lvs_buckets **b)
+{
+	return lvs_tab_scan(rcu_dereference(n->next), hash, b);
+}
+
+/*
+ * Walk of everything, resumable: start from a zeroed cursor, under
+ * rcu_read_lock(); the lock may be dropped between calls.  An entry present
+ * during the whole walk may be seen twice if the table is resized in between,
+ * and is never missed otherwise.
+ */
+struct lvs_tab_cursor {
+	u32 bucket;
+	u32 skip;
+};
+struct lvs_node *lvs_tab_walk(const struct lvs_tab *tab, struct lvs_tab_cursor *at);
+
+#endif

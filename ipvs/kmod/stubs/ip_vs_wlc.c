@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: GPL-2.0
+#define LVS_STUB "wlc"
+#include "stub.h"
