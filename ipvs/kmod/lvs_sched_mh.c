@@ -397,13 +397,11 @@ static void mh_tick(struct lvs_sched_inst *inst, unsigned long now)
 
 static u32 mh_client_slot(const struct lvs_mh *mh, const struct lvs_pick *p, u32 svc_flags)
 {
-	bool inverse = p->flags & LVS_PICK_INVERSE;
-	const union nf_inet_addr *addr = inverse ? &p->daddr : &p->saddr;
 	u32 port = 0, hash;
 
 	if (svc_flags & IP_VS_SVC_F_SCHED2)
-		port = ntohs(inverse ? p->dport : p->sport);
-	hash = lvs_hash_addr(&mh_key_client, p->af, (__force const u32 *)addr->ip6, port);
+		port = ntohs(p->sport);
+	hash = lvs_hash_addr(&mh_key_client, p->af, (__force const u32 *)p->saddr.ip6, port);
 	return (u32)(((u64)hash * mh->n_slots) >> 32);
 }
 

@@ -26,11 +26,10 @@ static void sh_changed(struct lvs_sched_inst *inst, struct lvs_server *s)
 
 static u32 sh_hash(const struct lvs_pick *p, u32 svc_flags)
 {
-	bool inverse = p->flags & LVS_PICK_INVERSE;
-	u32 key = lvs_slot_key(p->af, inverse ? &p->daddr : &p->saddr);
+	u32 key = lvs_slot_key(p->af, &p->saddr);
 
 	if (svc_flags & IP_VS_SVC_F_SCHED2)
-		key += ntohs(inverse ? p->dport : p->sport);
+		key += ntohs(p->sport);
 	return lvs_slot_hash(key);
 }
 

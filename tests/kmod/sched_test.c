@@ -338,14 +338,12 @@ static struct lvs_server *ref_sh_slot(struct world *w, u32 slot)
 
 static struct lvs_server *ref_sh(struct world *w, const struct lvs_pick *p)
 {
-	bool inverse = p->flags & LVS_PICK_INVERSE;
-	u32 port = ntohs(inverse ? p->dport : p->sport), h, i;
+	u32 port = ntohs(p->sport), h, i;
 	struct lvs_server *s;
 
 	if (!w->pool.n_servers)
 		return NULL;
-	h = ref_slot(inverse ? p->daddr.ip : p->saddr.ip,
-		     w->pool.flags & IP_VS_SVC_F_SCHED2 ? port : 0);
+	h = ref_slot(p->saddr.ip, w->pool.flags & IP_VS_SVC_F_SCHED2 ? port : 0);
 	s = ref_sh_slot(w, h);
 	if (ok(s) || !(w->pool.flags & IP_VS_SVC_F_SCHED1))
 		return ok(s) ? s : NULL;
