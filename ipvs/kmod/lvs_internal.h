@@ -13,6 +13,7 @@
 
 #include <linux/atomic.h>
 #include <linux/bit_spinlock.h>
+#include <linux/bitops.h>
 #include <linux/cache.h>
 #include <linux/errno.h>
 #include <linux/icmp.h>
@@ -27,14 +28,17 @@
 #include <linux/list.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/netfilter.h>
 #include <linux/random.h>
 #include <linux/rbtree.h>
 #include <linux/rculist.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/sctp.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/tcp.h>

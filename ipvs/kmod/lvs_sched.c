@@ -34,10 +34,15 @@ const char *lvs_sched_name(const struct lvs_pool *pool)
 
 static int lvs_node_alloc(struct lvs_sched_inst *inst, struct lvs_server *s)
 {
+	void *node;
+
 	if (!inst->ops->node_size)
 		return 0;
-	s->node[inst->slot] = kzalloc(inst->ops->node_size, GFP_KERNEL);
-	return s->node[inst->slot] ? 0 : -ENOMEM;
+	node = kzalloc(inst->ops->node_size, GFP_KERNEL);
+	if (!node)
+		return -ENOMEM;
+	smp_store_release(&s->node[inst->slot], node);
+	return 0;
 }
 
 static void lvs_node_free(struct lvs_server *s, unsigned int slot)

@@ -25,6 +25,11 @@
 
 #include "lvs_internal.h"
 
+/* A step of work that may depend on how many servers there are; tests count. */
+#ifndef LVS_STEP
+#define LVS_STEP() do { } while (0)
+#endif
+
 struct lvs_pool;
 struct lvs_sched_inst;
 
@@ -118,7 +123,8 @@ static inline void *lvs_sched_priv(struct lvs_sched_inst *inst)
 static inline void *lvs_sched_node(const struct lvs_sched_inst *inst,
 				   const struct lvs_server *s)
 {
-	return s->node[inst->slot];
+	/* Published by lvs_node_alloc(); NULL between a server's arrival and that. */
+	return smp_load_acquire(&s->node[inst->slot]);
 }
 
 static inline bool lvs_server_eligible(const struct lvs_server *s)
@@ -133,13 +139,23 @@ static inline int lvs_server_inactive(const struct lvs_server *s)
 	return atomic_read(&s->total) - atomic_read(&s->active);
 }
 
+/* Beyond it (33 million active connections on one server) all loads are equal. */
+#define LVS_LOAD_MAX ((1ULL << 33) - 1)
+
 /* 256 * active + inactive, the measure of lc, wlc, lblc and lblcr. */
 static inline u64 lvs_server_overhead(const struct lvs_server *s)
 {
 	int active = atomic_read(&s->active);
 	int inactive = atomic_read(&s->total) - active;
 
-	return ((u64)max(active, 0) << 8) + (u64)max(inactive, 0);
+	return min(((u64)max(active, 0) << 8) + (u64)max(inactive, 0), LVS_LOAD_MAX);
+}
+
+/* Is load @a for weight @wa strictly less than @b for @wb?  Loads are at most
+ * LVS_LOAD_MAX and weights below 2^31, so nothing overflows. */
+static __always_inline bool lvs_load_less(u64 a, u32 wa, u64 b, u32 wb)
+{
+	return a * wb < b * wa;
 }
 
 /* NULL when there is none of that name. */

@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Placeholder: picks the newest eligible server. */
-#include "lvs_sched.h"
+/* Failover: the heaviest, which is the least of one load per weight. */
+#include "lvs_sched_best.h"
+
+static struct lvs_load fo_load(const struct lvs_server *s)
+{
+	struct lvs_load l = LVS_LOAD_NONE;
+
+	if (lvs_server_eligible(s))
+		l.weight = (u32)READ_ONCE(s->weight);
+	return l;
+}
 
 static int fo_start(struct lvs_sched_inst *inst)
 {
-	return 0;
+	return lvs_best_start(inst, fo_load);
 }
 
-static struct lvs_server *fo_pick(struct lvs_sched_inst *inst, const struct lvs_pick *p)
-{
-	struct lvs_server *s;
-
-	list_for_each_entry_rcu(s, &inst->pool->servers, list)
-		if (lvs_server_eligible(s))
-			return s;
-	return NULL;
-}
-
-const struct lvs_sched_ops lvs_sched_fo = {
-	.name = "fo",
-	.start = fo_start,
-	.pick = fo_pick,
-};
+LVS_SCHED_BEST(fo, fo_start, true, false);

@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Placeholder: picks the newest eligible server. */
-#include "lvs_sched.h"
+/* Least connections, an active one counting as 256 inactive; weight only says yes or no. */
+#include "lvs_sched_best.h"
+
+static struct lvs_load lc_load(const struct lvs_server *s)
+{
+	struct lvs_load l = lvs_load_wlc(s);
+
+	l.weight = min(l.weight, 1U);
+	return l;
+}
 
 static int lc_start(struct lvs_sched_inst *inst)
 {
-	return 0;
+	return lvs_best_start(inst, lc_load);
 }
 
-static struct lvs_server *lc_pick(struct lvs_sched_inst *inst, const struct lvs_pick *p)
-{
-	struct lvs_server *s;
-
-	list_for_each_entry_rcu(s, &inst->pool->servers, list)
-		if (lvs_server_eligible(s))
-			return s;
-	return NULL;
-}
-
-const struct lvs_sched_ops lvs_sched_lc = {
-	.name = "lc",
-	.start = lc_start,
-	.pick = lc_pick,
-};
+LVS_SCHED_BEST(lc, lc_start, true, true);

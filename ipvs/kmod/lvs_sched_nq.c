@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Placeholder: picks the newest eligible server. */
-#include "lvs_sched.h"
+/* Never queue: the newest idle server whatever its weight, else as sed. */
+#include "lvs_sched_best.h"
+
+static struct lvs_load nq_load(const struct lvs_server *s)
+{
+	struct lvs_load l = LVS_LOAD_NONE;
+
+	if (!lvs_server_eligible(s))
+		return l;
+	l.load = lvs_server_active_load(s);
+	/* No load at all beats every other and draws with its like. */
+	l.weight = l.load ? (u32)READ_ONCE(s->weight) : 1;
+	l.load += l.load != 0;
+	return l;
+}
 
 static int nq_start(struct lvs_sched_inst *inst)
 {
-	return 0;
+	return lvs_best_start(inst, nq_load);
 }
 
-static struct lvs_server *nq_pick(struct lvs_sched_inst *inst, const struct lvs_pick *p)
-{
-	struct lvs_server *s;
-
-	list_for_each_entry_rcu(s, &inst->pool->servers, list)
-		if (lvs_server_eligible(s))
-			return s;
-	return NULL;
-}
-
-const struct lvs_sched_ops lvs_sched_nq = {
-	.name = "nq",
-	.start = nq_start,
-	.pick = nq_pick,
-};
+LVS_SCHED_BEST(nq, nq_start, true, false);

@@ -1,24 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Placeholder: picks the newest eligible server. */
-#include "lvs_sched.h"
+/* Overflow: the heaviest that does not have more active connections than its weight. */
+#include "lvs_sched_best.h"
+
+static struct lvs_load ovf_load(const struct lvs_server *s)
+{
+	struct lvs_load l = LVS_LOAD_NONE;
+	int weight = READ_ONCE(s->weight);
+
+	if (lvs_server_eligible(s) && atomic_read(&s->active) <= weight)
+		l.weight = (u32)weight;
+	return l;
+}
 
 static int ovf_start(struct lvs_sched_inst *inst)
 {
-	return 0;
+	return lvs_best_start(inst, ovf_load);
 }
 
-static struct lvs_server *ovf_pick(struct lvs_sched_inst *inst, const struct lvs_pick *p)
-{
-	struct lvs_server *s;
-
-	list_for_each_entry_rcu(s, &inst->pool->servers, list)
-		if (lvs_server_eligible(s))
-			return s;
-	return NULL;
-}
-
-const struct lvs_sched_ops lvs_sched_ovf = {
-	.name = "ovf",
-	.start = ovf_start,
-	.pick = ovf_pick,
-};
+LVS_SCHED_BEST(ovf, ovf_start, true, false);

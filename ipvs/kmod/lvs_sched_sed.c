@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Placeholder: picks the newest eligible server. */
-#include "lvs_sched.h"
+/* Shortest expected delay: the least (active + 1) per weight. */
+#include "lvs_sched_best.h"
+
+static struct lvs_load sed_load(const struct lvs_server *s)
+{
+	struct lvs_load l = LVS_LOAD_NONE;
+
+	if (lvs_server_eligible(s)) {
+		l.load = lvs_server_active_load(s) + 1;
+		l.weight = (u32)READ_ONCE(s->weight);
+	}
+	return l;
+}
 
 static int sed_start(struct lvs_sched_inst *inst)
 {
-	return 0;
+	return lvs_best_start(inst, sed_load);
 }
 
-static struct lvs_server *sed_pick(struct lvs_sched_inst *inst, const struct lvs_pick *p)
-{
-	struct lvs_server *s;
-
-	list_for_each_entry_rcu(s, &inst->pool->servers, list)
-		if (lvs_server_eligible(s))
-			return s;
-	return NULL;
-}
-
-const struct lvs_sched_ops lvs_sched_sed = {
-	.name = "sed",
-	.start = sed_start,
-	.pick = sed_pick,
-};
+LVS_SCHED_BEST(sed, sed_start, true, false);

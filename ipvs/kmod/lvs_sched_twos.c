@@ -1,24 +1,97 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Placeholder: picks the newest eligible server. */
-#include "lvs_sched.h"
+/* The power of two choices: two servers drawn at random by weight, the less
+ * loaded for its weight takes the connection.  Both draws may hit the same. */
+#include "lvs_sched_tree.h"
+
+enum { LVS_TWOS_TRIES = 8 };
+
+static u64 twos_value(const struct lvs_server *s)
+{
+	return lvs_server_eligible(s) ? (u64)READ_ONCE(s->weight) : 0;
+}
 
 static int twos_start(struct lvs_sched_inst *inst)
 {
-	return 0;
+	return lvs_tree_start(inst, LVS_TREE_SUM, twos_value);
+}
+
+static void twos_edited(struct lvs_sched_inst *inst, struct lvs_server *s)
+{
+	if (s)
+		lvs_tree_refresh(inst, s);
+}
+
+static void twos_counts(struct lvs_sched_inst *inst, struct lvs_server *s)
+{
+	lvs_tree_counts(inst, s, twos_value);
+}
+
+static u64 twos_random(u64 below)
+{
+	u64 r;
+
+	if (below <= U32_MAX)
+		return lvs_random_below((u32)below);
+	r = (u64)lvs_random_below(U32_MAX) << 32 | lvs_random_below(U32_MAX);
+	return r - div64_u64(r, below) * below;
+}
+
+static struct lvs_server *twos_draw(const struct lvs_seats *t)
+{
+	const u64 *v = lvs_tree_nodes(t);
+	u64 sum = READ_ONCE(v[1]), left, r;
+	struct lvs_server *s;
+	u32 i = 1;
+
+	if (!sum)
+		return NULL;
+	r = twos_random(sum);
+	while (i < t->cap) {
+		LVS_STEP();
+		i *= 2;
+		left = READ_ONCE(v[i]);
+		if (r >= left) {
+			r -= left;
+			i++;
+		}
+	}
+	s = READ_ONCE(t->at[i - t->cap]);
+	return s && lvs_server_eligible(s) ? s : NULL;
+}
+
+/* Missing only nobody: or a value that climbs just now. */
+static struct lvs_server *twos_draw_surely(const struct lvs_seats *t)
+{
+	struct lvs_server *s = NULL;
+	u32 tries;
+
+	for (tries = 0; !s && tries < LVS_TWOS_TRIES; tries++)
+		s = twos_draw(t);
+	return s;
 }
 
 static struct lvs_server *twos_pick(struct lvs_sched_inst *inst, const struct lvs_pick *p)
 {
-	struct lvs_server *s;
+	const struct lvs_seats *t = lvs_tree_seats(inst);
+	struct lvs_server *a = twos_draw_surely(t), *b;
 
-	list_for_each_entry_rcu(s, &inst->pool->servers, list)
-		if (lvs_server_eligible(s))
-			return s;
-	return NULL;
+	b = a ? twos_draw(t) : NULL;
+	if (!b || a == b)
+		return a;
+	return lvs_load_less(lvs_server_overhead(b), (u32)READ_ONCE(b->weight),
+			     lvs_server_overhead(a), (u32)READ_ONCE(a->weight)) ? b : a;
 }
 
 const struct lvs_sched_ops lvs_sched_twos = {
 	.name = "twos",
+	.inst_size = sizeof(struct lvs_tree),
+	.node_size = sizeof(struct lvs_seat),
+	.wants_active = true,
 	.start = twos_start,
+	.stop = lvs_tree_stop,
+	.server_added = lvs_tree_added,
+	.server_removed = lvs_tree_removed,
+	.server_edited = twos_edited,
+	.counts_changed = twos_counts,
 	.pick = twos_pick,
 };

@@ -1,24 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Placeholder: picks the newest eligible server. */
-#include "lvs_sched.h"
+/* Weighted least connections: the least overhead per weight. */
+#include "lvs_sched_best.h"
 
 static int wlc_start(struct lvs_sched_inst *inst)
 {
-	return 0;
+	return lvs_best_start(inst, lvs_load_wlc);
 }
 
-static struct lvs_server *wlc_pick(struct lvs_sched_inst *inst, const struct lvs_pick *p)
-{
-	struct lvs_server *s;
-
-	list_for_each_entry_rcu(s, &inst->pool->servers, list)
-		if (lvs_server_eligible(s))
-			return s;
-	return NULL;
-}
-
-const struct lvs_sched_ops lvs_sched_wlc = {
-	.name = "wlc",
-	.start = wlc_start,
-	.pick = wlc_pick,
-};
+LVS_SCHED_BEST(wlc, wlc_start, true, true);

@@ -15,6 +15,7 @@
 #include "../../ipvs/kmod/lvs_hash.h"
 
 int lvs_fail_alloc;
+unsigned long lvs_steps;
 void (*lvs_test_grace)(void);
 
 #define CHECK(c)                                                                         \

@@ -27,10 +27,10 @@ def heard():
         except BlockingIOError: return out
         for _,_,_,c in nl.split(d):
             a=dict(nl.parse(c[4:])); out.append((struct.unpack('=Q',a[G])[0],struct.unpack('=I',a[E])[0],SVC in a,SRV in a))
-def batch(pairs): 
+def batch(pairs):
     e,r=ev.ask(2,pairs); a=dict(nl.parse(r[0][1][4:])) if r else {}
     return errno.errorcode.get(e,e), {k:int.from_bytes(v,'little') for k,v in a.items()}
-def dests(port): 
+def dests(port):
     out=[]
     for _,c in ip.ask(8,[(1,key(port))],nl.DUMP)[1]:
         d=dict(nl.parse(dict(nl.parse(c[4:]))[2])); out.append((socket.inet_ntoa(d[1][:4]),struct.unpack('=i',d[4])[0]))

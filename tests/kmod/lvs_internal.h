@@ -44,6 +44,8 @@ typedef int64_t s64;
 #define noinline __attribute__((noinline))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#define __acquires(x)
+#define __releases(x)
 #define __acquire(x)
 #define __release(x)
 #define BUILD_BUG_ON(x) _Static_assert(!(x), #x)
@@ -88,6 +90,7 @@ static inline void synchronize_rcu(void)
 }
 static inline void call_rcu(struct rcu_head *h, void (*f)(struct rcu_head *)) { f(h); }
 #define kfree_rcu(p, field) free(p)
+#define kvfree_rcu(p, field) do { synchronize_rcu(); free(p); } while (0)
 static inline void local_bh_disable(void) {}
 static inline void local_bh_enable(void) {}
 static inline void cond_resched(void) {}
@@ -100,6 +103,26 @@ static inline void atomic_dec(atomic_t *a) { __atomic_sub_fetch(&a->counter, 1, 
 static inline int atomic_inc_return(atomic_t *a)
 {
 	return __atomic_add_fetch(&a->counter, 1, __ATOMIC_SEQ_CST);
+}
+
+#define smp_mb__after_atomic() smp_mb()
+#define xchg(p, v) __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
+#define cmpxchg(p, o, n) ({ __typeof__(*(p)) o_ = (o);                                   \
+	__atomic_compare_exchange_n(p, &o_, n, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); o_; })
+
+typedef struct { s64 counter; } atomic64_t;
+static inline s64 atomic64_read(const atomic64_t *a) { return READ_ONCE(a->counter); }
+static inline bool atomic64_try_cmpxchg(atomic64_t *a, s64 *old, s64 n)
+{
+	return __atomic_compare_exchange_n(&a->counter, old, n, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST);
+}
+
+#define BITS_PER_LONG 64
+#define __ffs(w) ((unsigned long)__builtin_ctzl(w))
+static inline void set_bit(int bit, unsigned long *w)
+{
+	__atomic_fetch_or(w, 1UL << bit, __ATOMIC_SEQ_CST);
 }
 
 typedef struct { char held; } spinlock_t;
@@ -146,6 +169,14 @@ static inline void *lvs_test_alloc(size_t n)
 #define kmalloc_array(n, s, g) lvs_test_alloc((size_t)(n) * (s))
 #define kfree(p) free(p)
 #define kvfree(p) free(p)
+
+#define sort(base, n, size, compare, swap_fn) qsort(base, n, size, compare)
+#define module_param_named(name, value, type, perm)
+#define MODULE_PARM_DESC(name, text)
+
+/* How much work was done, for tests that say how it may grow. */
+extern unsigned long lvs_steps;
+#define LVS_STEP() (void)(lvs_steps++)
 
 static inline int fls(unsigned int x) { return x ? 32 - __builtin_clz(x) : 0; }
 static inline u64 div64_u64(u64 a, u64 b) { return a / b; }

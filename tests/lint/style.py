@@ -33,8 +33,8 @@ def is_source(path: Path) -> bool:
 def check_licence(path: Path, text: str) -> list[str]:
     lines = text.splitlines()[:2]
     line = next((line for line in lines if not line.startswith("#!")), "")
-    module = path.as_posix().startswith("ipvs/kmod/")
-    if LICENCE_OF_MODULE.search(line) if module else line.endswith(LICENCE) or line.endswith(LICENCE + " */"):
+    module = path.as_posix().startswith(("ipvs/kmod/", "tests/kmod/"))
+    if (LICENCE_OF_MODULE.search(line) or LICENCE in line) if module else line.endswith(LICENCE) or line.endswith(LICENCE + " */"):
         return []
     return [f"{path}:1: the first line is not the licence line"]
 
