@@ -41,15 +41,25 @@ Result<void> Engine::open() {
     if (!epoll_) return fail_errno(errno, "vrrp: epoll");
     if (auto done = links_.open(); !done) return done;
     if (auto done = frames_.open(); !done) return done;
-    std::vector<std::pair<int, Prefix>> leftovers;
-    for (const auto& [index, prefix] : links_.leftovers())
-        leftovers.emplace_back(index, prefix);
-    remove_now(leftovers);
+    if (auto done = clear_leftovers(); !done) return done;
     if (auto done = addresses_.start(options_.realtime ? options_.realtime_priority - 1 : 0); !done)
         return done;
     const bool watching = watch(shared_.commands_ready.fd(), &shared_) && watch(links_.fd(), &links_) &&
                           watch(addresses_.result_fd(), &addresses_);
     if (!watching) return fail_errno(errno, "vrrp: epoll");
+    return {};
+}
+
+Result<void> Engine::clear_leftovers() {
+    if (auto done = addresses_.open(); !done) return done;
+    std::vector<MarkedDevice> devices;
+    for (const auto& [index, device] : links_.devices())
+        devices.push_back(device);
+    addresses_.clear(devices);
+    std::vector<std::pair<int, Prefix>> leftovers;
+    for (const auto& [index, prefix] : links_.leftovers())
+        if (!links_.devices().contains(index)) leftovers.emplace_back(index, prefix);
+    remove_now(leftovers);
     return {};
 }
 
@@ -264,6 +274,10 @@ std::size_t Engine::send_frames(int index, std::span<const FrameSocket::Frame> f
     return frames_.send(index, frames);
 }
 
+int Engine::send_frame(int index, std::span<const std::uint8_t> frame) {
+    return frames_.send_one(index, frame);
+}
+
 // ---- interfaces and addresses -----------------------------------------------------------------------------
 
 void Engine::on_links() {
@@ -277,9 +291,12 @@ void Engine::on_links() {
         if (changed) instance->update(now, links_.find(instance->spec().interface));
         for (const auto& gone : links_.removed())
             instance->on_address_removed(gone);
+        for (const int gone : links_.removed_devices())
+            instance->on_device_removed(now, gone, links_.find(instance->spec().interface));
         after(*instance);
     }
     links_.removed().clear();
+    links_.removed_devices().clear();
 }
 
 void Engine::on_results() {
@@ -310,7 +327,7 @@ void Engine::carry_out(Command& command) {
             return command.answer.set_value(snapshot());
         case Command::Kind::stop:
             for (auto& [key, instance] : instances_)
-                instance->stop(now, Reason::stopped);
+                instance->retire(now);
             quit_ = true;
             return;
         case Command::Kind::priority:
@@ -361,7 +378,7 @@ void Engine::drop_missing(const std::vector<std::pair<std::uint32_t, RouterSpec>
             ++it;
             continue;
         }
-        it->second->stop(now, Reason::stopped);
+        it->second->retire(now);
         timers_.set(*it->second, std::nullopt);
         std::erase(announcing_, it->second.get());
         it = instances_.erase(it);
@@ -374,7 +391,7 @@ void Engine::apply_one(std::uint32_t id, Family family, const RouterSpec& spec) 
     auto& instance = instances_[{id, family}];
     if (instance && instance->absorb(now, spec)) return after(*instance);
     if (instance) {
-        instance->stop(now, Reason::stopped);
+        instance->retire(now);
         timers_.set(*instance, std::nullopt);
         std::erase(announcing_, instance.get());
     }

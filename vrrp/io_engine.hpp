@@ -47,6 +47,8 @@ private:
     void leave(Instance& instance, Wire& wire) override;
     void post(AddressJob job) override { addresses_.post(std::move(job)); }
     std::size_t send_frames(int index, std::span<const FrameSocket::Frame> frames) override;
+    int send_frame(int index, std::span<const std::uint8_t> frame) override;
+    [[nodiscard]] Result<void> clear_leftovers();
 
     void become_realtime();
     void wait();

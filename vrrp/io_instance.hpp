@@ -49,6 +49,7 @@ public:
     virtual void leave(Instance& instance, Wire& wire) = 0;
     virtual void post(AddressJob job) = 0;
     virtual std::size_t send_frames(int index, std::span<const FrameSocket::Frame> frames) = 0;
+    virtual int send_frame(int index, std::span<const std::uint8_t> frame) = 0;
 };
 
 class Instance {
@@ -67,12 +68,14 @@ public:
     void receive(Time now, const Advert& advert, const Envelope& envelope);
     void advance(Time now);
     void stop(Time now, Reason reason);
+    void retire(Time now);  // stops for good
     void set_priority(Time now, Priority priority);
     void set_fault(Time now, bool fault, const Link* link);
     // Takes over a new configuration; false: this change needs a new instance.
     [[nodiscard]] bool absorb(Time now, const RouterSpec& spec);
     void on_result(Time now, const AddressResult& result);
     void on_address_removed(const MarkedAddress& address);
+    void on_device_removed(Time now, int device, const Link* link);
     void count(Discard discard) { machine_.count(discard); }
     [[nodiscard]] const Policy& policy() const { return policy_; }
     [[nodiscard]] Member member() const { return machine_.member(); }
@@ -100,6 +103,9 @@ private:
     [[nodiscard]] std::optional<IpAddress> pick_source(const Link& link) const;
     [[nodiscard]] bool is_virtual(const IpAddress& address) const;
     void begin(Time now, const Link& link, const IpAddress& source);
+    void make_set(const Link& link);
+    void drop_device();
+    void post(AddressJob::Kind kind, std::shared_ptr<AddressSet> old_set = nullptr);
     void wait_for(Time now, Waiting waiting);
     void trouble(Time now, Trouble trouble, int error, std::optional<IpAddress> address = std::nullopt);
     void take_addresses(const RouterSpec& spec);
@@ -122,6 +128,7 @@ private:
     Mac mac_{};
     Wire* wire_ = nullptr;
     std::shared_ptr<AddressSet> set_;
+    int device_ = 0;  // the number of the set's device, once it is known
     std::uint32_t held_ = 0;
     bool adding_ = false;
     bool fault_ = false;

@@ -124,6 +124,8 @@ std::string_view to_string(Trouble trouble) {
             return "address-add";
         case Trouble::address_remove:
             return "address-remove";
+        case Trouble::virtual_mac:
+            return "virtual-mac";
         case Trouble::misconfigured:
             return "misconfigured";
         case Trouble::netlink:

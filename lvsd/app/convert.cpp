@@ -39,6 +39,7 @@ std::vector<vrrp::RouterSpec> router_specs(const config::Config& config) {
         spec.config.priority = router.priority;
         spec.config.interval = router.advert_interval;
         spec.config.preempt = router.preempt;
+        spec.virtual_mac = router.virtual_mac;
         spec.addresses = router.addresses;
         spec.source4 = router.source4;
         spec.source6 = router.source6;

@@ -160,6 +160,7 @@ int main(int argc, char** argv) {
     app.add_option("--excluded", excluded);
     app.add_option("--checksum", checksum);
     app.add_flag("--no-preempt", no_preempt);
+    app.add_flag("--virtual-mac", options.spec.virtual_mac);
     app.add_flag("--no-realtime", plain);
     CLI11_PARSE(app, argc, argv);
     options.spec.vrid = Vrid::make(vrid).value();
