@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A short churn of our own module; tests/kernel/churn.py with --seconds 120 is the long one.
-
-Stock is not asked: in some runs this load brings the stock module of 6.12 down, and the machine with it."""
+"""A short churn of our own module; tests/kernel/churn.py with --seconds 120 is the long one."""
 
 import subprocess
 import sys
