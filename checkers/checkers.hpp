@@ -64,7 +64,10 @@ struct CheckSpec {
     std::optional<IpAddress> source{};
     std::string interface {};  // bind to this device
     std::uint32_t fwmark = 0;  // 0 = none
-    Params params{};           // the kind's own keys, defaults filled in
+    // The mark leads the probe to this real server, whatever the target is (a check through the service): the
+    // default source is the one packets to this server have.
+    std::optional<IpAddress> through{};
+    Params params{};  // the kind's own keys, defaults filled in
     friend bool operator==(const CheckSpec&, const CheckSpec&) = default;
 };
 
@@ -133,7 +136,10 @@ public:
     virtual Verdict on_deadline(const Progress& progress);
 };
 
-enum class Transport : std::uint8_t { tcp, udp };
+// What a run speaks through. icmp: whole ICMP messages, from the type byte on, to and from the target alone.
+// A probe fills in identifier, sequence number and, over IPv4, the checksum (over IPv6 the kernel does); it
+// is told of echo replies only, anybody's of that target, and of ICMP errors by on_error().
+enum class Transport : std::uint8_t { tcp, udp, icmp };
 
 class Plan {
 public:
@@ -148,6 +154,10 @@ public:
 using PlanPtr = std::shared_ptr<const Plan>;
 
 [[nodiscard]] Result<PlanPtr> make_plan(std::string_view kind, const Params& params);
+
+// Whether the run's socket needs a privilege the worker does not have: a mark, a device, ICMP. The daemon
+// makes such sockets (socket_maker.hpp) and hands them to the worker ready-made, one for each run.
+[[nodiscard]] bool needs_made_socket(const CheckSpec& spec, Transport transport);
 
 // ---- health and schedule
 // ------------------------------------------------------------------------------------

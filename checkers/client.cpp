@@ -4,7 +4,10 @@
 #include <pwd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
+
+#include "checkers/socket_maker.hpp"
 
 namespace lvs::checkers {
 
@@ -12,18 +15,46 @@ struct WorkerClient::Slot {
     CheckSpec spec;
     std::vector<CheckId> users;
     CheckInfo info;
+    std::optional<Transport> transport;  // known once it was needed
     Time since{};  // what a worker found out earlier concerns another check that had this slot
+
+    bool needs_socket() {
+        if (!transport) {
+            const auto plan = make_plan(spec.kind, spec.params);
+            transport = plan ? (*plan)->transport() : Transport::tcp;
+        }
+        return needs_made_socket(spec, *transport);
+    }
 };
 
 namespace {
 
+constexpr std::size_t kMaxUnsentAnswers = 64;
+
+std::uint16_t errno_of(const Error& error) {
+    const int value = error.code.value();
+    return static_cast<std::uint16_t>(value > 0 && value < 4096 ? value : EIO);
+}
+
 Supervisor::Program program_of(const WorkerClient::Options& options) {
-    Supervisor::Program program{.path = options.program, .silence = options.silence};
+    uid_t user = 65534;
+    gid_t group = 65534;
     if (const auto* entry = getpwnam(options.user.c_str()); entry && entry->pw_uid != 0) {
-        program.user = entry->pw_uid;
-        program.group = entry->pw_gid;
+        user = entry->pw_uid;
+        group = entry->pw_gid;
     }
-    return program;
+    return {.path = options.program,
+            .arguments = {"--user", std::to_string(user), "--group", std::to_string(group)},
+            .silence = options.silence};
+}
+
+Result<void> check_hello(std::span<const std::uint8_t> bytes) {
+    const auto message = wire::decode_from_worker(bytes);
+    if (!message) return std::unexpected(message.error());
+    const auto* hello = std::get_if<wire::Hello>(&*message);
+    if (!hello || hello->version != wire::kVersion)
+        return fail(std::errc::protocol_not_supported, "another version");
+    return {};
 }
 
 bool says_the_same(const Transition& a, const Transition& b) {
@@ -38,8 +69,13 @@ WorkerClient::WorkerClient(asio::io_context& io, const Options& options, Callbac
     const auto program = program_of(options);
     for (std::size_t worker = 0; worker < options.workers; ++worker) {
         Supervisor::Callbacks from_worker{
+            .on_hello = check_hello,
             .on_ready = [this, worker] { on_ready(worker); },
-            .on_message = [this, worker](const wire::FromWorker& message) { on_message(worker, message); },
+            .on_message = [this, worker](std::span<const std::uint8_t> bytes) -> Result<void> {
+                const auto message = wire::decode_from_worker(bytes);
+                if (!message) return std::unexpected(message.error());
+                return on_message(worker, *message);
+            },
             .on_lost = [this](const std::string& reason) { callbacks_.on_worker(false, reason); }};
         workers_.push_back(std::make_unique<Supervisor>(io, program, std::move(from_worker)));
     }
@@ -188,7 +224,7 @@ void WorkerClient::on_ready(std::size_t worker) {
                          "the worker runs as process " + std::to_string(workers_[worker]->pid().value_or(0)));
 }
 
-void WorkerClient::on_message(std::size_t worker, const wire::FromWorker& message) {
+Result<void> WorkerClient::on_message(std::size_t worker, const wire::FromWorker& message) {
     if (const auto* changes = std::get_if<wire::Changes>(&message)) {
         for (const auto& change : changes->transitions)
             on_change(worker, change);
@@ -197,7 +233,30 @@ void WorkerClient::on_message(std::size_t worker, const wire::FromWorker& messag
             on_status(worker, status);
     } else if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&message)) {
         if (callbacks_.on_heartbeat) callbacks_.on_heartbeat(*heartbeat);
+    } else if (const auto* ask = std::get_if<wire::Ask>(&message)) {
+        on_ask(worker, *ask);
+    } else {
+        return fail(std::errc::bad_message, "hello once more");
     }
+    return {};
+}
+
+// A worker that does not take what it asks for is not asked to wait for it either.
+void WorkerClient::on_ask(std::size_t worker, const wire::Ask& ask) {
+    if (workers_[worker]->unsent() > kMaxUnsentAnswers) return;
+    wire::Sockets answer;
+    std::vector<Fd> sockets;
+    for (const auto id : ask.ids) {
+        const auto number = std::uint64_t{static_cast<std::uint32_t>(id)} * workers_.size() + worker;
+        auto* slot = number < slots_.size() ? slots_[number].get() : nullptr;
+        if (!slot || !slot->needs_socket()) continue;
+        auto made = make_socket(slot->spec, *slot->transport);
+        answer.answers.push_back({id, made ? std::uint16_t{0} : errno_of(made.error())});
+        if (made) sockets.push_back(*std::move(made));
+        if (answer.answers.size() < wire::kMaxSockets) continue;
+        workers_[worker]->send(wire::encode(std::exchange(answer, {})), std::exchange(sockets, {}));
+    }
+    if (!answer.answers.empty()) workers_[worker]->send(wire::encode(answer), std::move(sockets));
 }
 
 WorkerClient::Slot* WorkerClient::slot_from(std::size_t worker, CheckId wire_id, Time at) {

@@ -81,7 +81,8 @@ private:
     using SlotIndex = std::unordered_map<const CheckSpec*, std::uint32_t, SpecHash, SameSpec>;
 
     void on_ready(std::size_t worker);
-    void on_message(std::size_t worker, const wire::FromWorker& message);
+    [[nodiscard]] Result<void> on_message(std::size_t worker, const wire::FromWorker& message);
+    void on_ask(std::size_t worker, const wire::Ask& ask);
     void on_change(std::size_t worker, Transition change);
     void on_status(std::size_t worker, Status status);
     [[nodiscard]] Slot* slot_from(std::size_t worker, CheckId wire_id, Time at);

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "checkers/hash.hpp"
+#include "checkers/reason.hpp"
 
 namespace lvs::checkers {
 
@@ -20,13 +21,29 @@ constexpr int kStartsPerPoll = 64;  // answers are looked at in between
 // First runs are this far apart, so that a big configuration does not start as one burst.
 constexpr Duration kFirstGap = std::chrono::microseconds(100);
 
+constexpr Duration kAskAhead = std::chrono::milliseconds(50);
+
 std::uint64_t tag_of(std::uint32_t slot, std::uint32_t run) {
     return std::uint64_t{run} << 32U | slot;
+}
+
+std::string no_socket(int error_number) {
+    if (is_own_fault(error_number)) return connect_error(error_number);
+    if (error_number == ENODEV) return "not checked: there is no such interface";
+    if (error_number == EPERM) return "not checked: lvsd may not make such a socket";
+    return "not checked: lvsd could not make the socket: " + std::generic_category().message(error_number);
 }
 
 }  // namespace
 
 struct Driver::Check {
+    // Of a check that needs a ready-made socket.
+    struct Aid {
+        bool is_asked = false;
+        bool is_late = false;  // the start has passed without an answer
+        Fd socket{};
+    };
+
     Check(const CheckSpec& spec, PlanPtr shared_plan)
         : id(spec.id),
           target(spec.target),
@@ -36,14 +53,15 @@ struct Driver::Check {
           interval(spec.interval),
           timeout(spec.timeout),
           fast_interval(spec.fast_interval == Duration::zero() ? spec.interval : spec.fast_interval) {
-        if (spec.source || !spec.interface.empty())
-            binding = std::make_unique<Binding>(Binding{spec.source, spec.interface});
+        if (spec.source) binding = std::make_unique<Binding>(Binding{spec.source});
+        if (needs_made_socket(spec, plan->transport())) aid = std::make_unique<Aid>();
     }
 
     CheckId id;
     Endpoint target;
     PlanPtr plan;
     std::unique_ptr<Binding> binding;
+    std::unique_ptr<Aid> aid;
     Schedule schedule;
     Health health;
     Duration interval;
@@ -62,7 +80,8 @@ struct Driver::Check {
     bool has_news = false;  // since take_status()
 };
 
-Driver::Driver(std::function<void(CheckId)> on_change) : on_change_(std::move(on_change)) {}
+Driver::Driver(std::function<void(CheckId)> on_change, std::function<void(CheckId)> on_ask)
+    : on_change_(std::move(on_change)), on_ask_(std::move(on_ask)) {}
 Driver::~Driver() = default;
 
 Result<void> Driver::open() {
@@ -123,14 +142,36 @@ void Driver::drop(CheckId id) {
     --configured_;
 }
 
-void Driver::start(Check& check, Time now) {
+void Driver::ask(Check& check, Time now) {
+    *check.aid = {.is_asked = true};
+    timers_.set(static_cast<std::uint32_t>(check.id), std::max(check.due, now));
+    on_ask_(check.id);
+}
+
+void Driver::give(CheckId id, Fd socket, Time now) {
+    auto* check = find(id);
+    if (!check || !check->aid || !std::exchange(check->aid->is_asked, false)) return;
+    if (check->aid->is_late)
+        start(*check, now, std::move(socket));
+    else
+        check->aid->socket = std::move(socket);
+}
+
+void Driver::refuse(CheckId id, int error_number, Time now) {
+    auto* check = find(id);
+    if (!check || !check->aid || !std::exchange(check->aid->is_asked, false)) return;
+    check->started = std::max(check->due, now);
+    conclude(*check, Verdict::skipped(no_socket(error_number)), now);
+}
+
+void Driver::start(Check& check, Time now, Fd made) {
     counters_.lag.add(now - check.due);
     ++counters_.started;
     check.started = now;
     check.run_number = ++run_number_;
     check.run = std::make_unique<Run>(check.plan, check.target, mix(secret_ + check.run_number));
     ++running_;
-    if (auto verdict = check.run->open(check.target, check.binding.get())) {
+    if (auto verdict = check.run->open(check.target, check.binding.get(), std::move(made))) {
         finish(check, *std::move(verdict), now);
         return;
     }
@@ -147,8 +188,12 @@ void Driver::start(Check& check, Time now) {
 void Driver::finish(Check& check, Verdict verdict, Time now) {
     check.run.reset();
     --running_;
-    check.ended = now;
     check.latency = now - check.started;
+    conclude(check, std::move(verdict), now);
+}
+
+void Driver::conclude(Check& check, Verdict verdict, Time now) {
+    check.ended = now;
     check.has_news = true;
     ++check.runs;
     const bool weight_changed =
@@ -172,7 +217,8 @@ void Driver::arm(Check& check, Time now) {
     if (check.fast_interval < check.interval && check.health.is_settling())
         check.due = std::min(check.due, check.started + check.fast_interval);
     if (check.due < now) check.due = check.schedule.next_after(now);
-    timers_.set(static_cast<std::uint32_t>(check.id), check.due);
+    if (check.aid) *check.aid = {};
+    timers_.set(static_cast<std::uint32_t>(check.id), check.aid ? check.due - kAskAhead : check.due);
 }
 
 Result<void> Driver::watch(int fd, std::uint32_t events, std::function<void(std::uint32_t)> handler) {
@@ -224,8 +270,18 @@ void Driver::on_timer(std::uint32_t slot, Time now) {
     if (check.run) {
         auto verdict = check.run->on_deadline(check.timeout);
         finish(check, std::move(verdict), now);
+    } else if (!check.aid) {
+        start(check, now, {});
+    } else if (check.aid->socket.is_open()) {
+        start(check, now, std::move(check.aid->socket));
+    } else if (!check.aid->is_asked) {
+        ask(check, now);
+    } else if (!std::exchange(check.aid->is_late, true)) {
+        timers_.set(slot, now + check.timeout);
     } else {
-        start(check, now);
+        check.started = now;
+        conclude(check, Verdict::skipped("not checked: lvsd made no socket in " + in_words(check.timeout)),
+                 now);
     }
 }
 

@@ -10,7 +10,11 @@
 //
 // A run has one absolute deadline, set when it starts. When a run ends late, starts that fell into it are
 // left out. Faults of our own (no file descriptor left) change no health; the check is tried again at its
-// next time. Owner: the worker process. Thread: that of the loop.
+// next time.
+//
+// A check whose socket must be made by the daemon asks for it kAskAhead before its start, so that many
+// questions share a message. Without an answer at its start the run waits for it, at most for the check's
+// timeout. Owner: the worker process. Thread: that of the loop.
 #pragma once
 
 #include <functional>
@@ -33,9 +37,9 @@ public:
         LagHistogram lag;
     };
 
-    // on_change: the check's state or weight is another one. Must not call back into the driver but for
-    // queries.
-    explicit Driver(std::function<void(CheckId)> on_change);
+    // on_change: the check's state or weight is another one. on_ask: the check is going to run and needs a
+    // ready-made socket; give() or refuse() answers. Neither may call back into the driver but for queries.
+    explicit Driver(std::function<void(CheckId)> on_change, std::function<void(CheckId)> on_ask = {});
     ~Driver();
     Driver(const Driver&) = delete;
     Driver& operator=(const Driver&) = delete;
@@ -45,6 +49,10 @@ public:
     // Adds a check or replaces the one with this id, which starts over. Ids are below wire::kMaxChecks.
     [[nodiscard]] Result<void> put(const CheckSpec& spec, Time now);
     void drop(CheckId id);
+
+    // The answer to on_ask. Without a question it is dropped.
+    void give(CheckId id, Fd socket, Time now);
+    void refuse(CheckId id, int error_number, Time now);
 
     // Watches one file descriptor for the owner of the driver. events: EPOLLIN, EPOLLOUT.
     [[nodiscard]] Result<void> watch(int fd, std::uint32_t events,
@@ -69,13 +77,16 @@ private:
     [[nodiscard]] Check* find(CheckId id) const;
     [[nodiscard]] PlanPtr intern(const CheckSpec& spec, PlanPtr plan);
     [[nodiscard]] Time first_start(const Check& check, Time now);
-    void start(Check& check, Time now);
+    void ask(Check& check, Time now);
+    void start(Check& check, Time now, Fd made);
     void finish(Check& check, Verdict verdict, Time now);
+    void conclude(Check& check, Verdict verdict, Time now);
     void arm(Check& check, Time now);
     void on_event(std::uint64_t tag, std::uint32_t events);
     void on_timer(std::uint32_t slot, Time now);
 
     std::function<void(CheckId)> on_change_;
+    std::function<void(CheckId)> on_ask_;
     std::function<void(std::uint32_t)> on_watched_;
     Fd epoll_;
     std::vector<std::unique_ptr<Check>> checks_;  // by id

@@ -52,6 +52,10 @@ Result<PlanPtr> make_plan(std::string_view kind, const Params& params) {
     return found->make_plan(params);
 }
 
+bool needs_made_socket(const CheckSpec& spec, Transport transport) {
+    return spec.fwmark != 0 || !spec.interface.empty() || spec.through || transport == Transport::icmp;
+}
+
 Result<void> validate(const CheckSpec& spec) {
     if (auto times = validate_times(spec); !times) return times;
     if (!wire::is_encodable(spec)) return fail(std::errc::invalid_argument, "the check's texts are too long");

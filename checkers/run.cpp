@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "checkers/run.hpp"
 
+#include <linux/icmp.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -8,48 +10,31 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 
 #include "checkers/reason.hpp"
+#include "checkers/socket_address.hpp"
 
 namespace lvs::checkers {
 
 namespace {
 
-struct SocketAddress {
-    sockaddr_storage storage{};
-    socklen_t size = 0;
-    [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-SocketAddress socket_address(const Endpoint& endpoint) {
-    SocketAddress out;
-    const auto bytes = endpoint.address.bytes();
-    if (endpoint.address.is_v4()) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(endpoint.port);
-        std::memcpy(&address.sin_addr, bytes.data(), bytes.size());
-        std::memcpy(&out.storage, &address, out.size = sizeof address);
-    } else {
-        sockaddr_in6 address{};
-        address.sin6_family = AF_INET6;
-        address.sin6_port = htons(endpoint.port);
-        std::memcpy(&address.sin6_addr, bytes.data(), bytes.size());
-        std::memcpy(&out.storage, &address, out.size = sizeof address);
-    }
-    return out;
-}
-
-bool bind_socket(int fd, const Binding& binding) {
-    if (!binding.interface.empty() && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, binding.interface.c_str(),
-                                                 static_cast<socklen_t>(binding.interface.size())) != 0)
-        return false;
-    if (!binding.source) return true;
+bool bind_source(int fd, const IpAddress& source) {
     const int on = 1;  // the port is chosen at connect, per destination
     if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) != 0) return false;
-    const auto address = socket_address({*binding.source, 0});
+    const auto address = socket_address({source, 0});
     return bind(fd, address.get(), address.size) == 0;
+}
+
+// From here on echo replies are heard, and of the target only: the socket is connected.
+bool open_icmp_ears(int fd, Family family) {
+    if (family == Family::ipv4) {
+        const icmp_filter filter{.data = ~(1U << ICMP_ECHOREPLY)};
+        return setsockopt(fd, SOL_RAW, ICMP_FILTER, &filter, sizeof filter) == 0;
+    }
+    icmp6_filter filter{};
+    ICMP6_FILTER_SETBLOCKALL(&filter);
+    ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter);
+    return setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof filter) == 0;
 }
 
 int pending_error(int fd) {
@@ -65,17 +50,24 @@ std::optional<Verdict> Run::failed(int error_number) {
     return probe_->on_error(error_number, progress());
 }
 
-std::optional<Verdict> Run::open(const Endpoint& target, const Binding* binding) {
-    const int type = plan_->transport() == Transport::tcp ? SOCK_STREAM : SOCK_DGRAM;
-    fd_ = Fd(socket(target.address.is_v4() ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+std::optional<Verdict> Run::open(const Endpoint& target, const Binding* binding, Fd made) {
+    const auto transport = plan_->transport();
+    const int type = transport == Transport::tcp ? SOCK_STREAM : SOCK_DGRAM;
+    fd_ =
+        made.is_open()
+            ? std::move(made)
+            : Fd(socket(target.address.is_v4() ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd_.is_open()) return failed(errno);
     const linger abort_on_close{.l_onoff = 1, .l_linger = 0};
     if (type == SOCK_STREAM) setsockopt(fd(), SOL_SOCKET, SO_LINGER, &abort_on_close, sizeof abort_on_close);
-    if (binding && !bind_socket(fd(), *binding))
+    if (binding && binding->source && !bind_source(fd(), *binding->source))
         return Verdict::skipped("not checked: cannot bind to the source: " +
                                 std::generic_category().message(errno));
-    const auto address = socket_address(target);
+    const bool is_icmp = transport == Transport::icmp;
+    const auto address = socket_address({target.address, is_icmp ? std::uint16_t{0} : target.port});
     if (connect(fd(), address.get(), address.size) != 0 && errno != EINPROGRESS) return failed(errno);
+    has_ip_header_ = is_icmp && target.address.is_v4();
+    if (is_icmp && !open_icmp_ears(fd(), target.address.family())) return failed(errno);
     return std::nullopt;
 }
 
@@ -114,6 +106,11 @@ void Run::flush() {
     }
 }
 
+std::span<const std::uint8_t> Run::payload(std::span<const std::uint8_t> received) const {
+    if (!has_ip_header_ || received.empty()) return received;
+    return received.subspan(std::min<std::size_t>(received.size(), (received[0] & 0xfU) * std::size_t{4}));
+}
+
 std::optional<Verdict> Run::read_all() {
     static thread_local std::array<std::uint8_t, 16384> buffer;
     for (;;) {
@@ -122,7 +119,7 @@ std::optional<Verdict> Run::read_all() {
         if (size < 0) return failed(errno);
         if (size == 0 && plan_->transport() == Transport::tcp) return probe_->on_eof(progress());
         received_ += static_cast<std::uint64_t>(size);
-        const std::span<const std::uint8_t> bytes(buffer.data(), static_cast<std::size_t>(size));
+        const auto bytes = payload({buffer.data(), static_cast<std::size_t>(size)});
         if (auto verdict = take(probe_->on_data(bytes))) return verdict;
         if (received_ > kMaxReceived) return Verdict::bad("more than 1 MiB without an end");
     }

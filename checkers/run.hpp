@@ -17,8 +17,6 @@ namespace lvs::checkers {
 // Where a run's socket is bound before it connects.
 struct Binding {
     std::optional<IpAddress> source;
-    std::string interface;
-    friend auto operator<=>(const Binding&, const Binding&) = default;
 };
 
 class Run {
@@ -29,8 +27,9 @@ public:
     Run(PlanPtr plan, const Endpoint& target, std::uint64_t seed)
         : plan_(std::move(plan)), probe_(plan_->start(target, seed)) {}
 
-    // Opens the socket and begins to connect. A verdict when that already failed.
-    [[nodiscard]] std::optional<Verdict> open(const Endpoint& target, const Binding* binding);
+    // Opens the socket, or takes the ready-made one, and begins to connect. A verdict when that already
+    // failed.
+    [[nodiscard]] std::optional<Verdict> open(const Endpoint& target, const Binding* binding, Fd made = {});
     // To be watched edge-triggered, for input and output.
     [[nodiscard]] int fd() const { return fd_.get(); }
     [[nodiscard]] std::optional<Verdict> on_event(std::uint32_t epoll_events);
@@ -39,6 +38,7 @@ public:
 private:
     [[nodiscard]] Progress progress(Duration timeout = {}) const { return {connected_, received_, timeout}; }
     [[nodiscard]] std::optional<Verdict> failed(int error_number);
+    [[nodiscard]] std::span<const std::uint8_t> payload(std::span<const std::uint8_t> received) const;
     [[nodiscard]] std::optional<Verdict> take(Step step);
     [[nodiscard]] std::optional<Verdict> finish_connecting();
     [[nodiscard]] std::optional<Verdict> read_all();
@@ -47,6 +47,7 @@ private:
     PlanPtr plan_;
     std::unique_ptr<Probe> probe_;
     Fd fd_;
+    bool has_ip_header_ = false;  // raw IPv4 sockets give it
     std::string unsent_;
     std::uint64_t received_ = 0;
     bool connected_ = false;

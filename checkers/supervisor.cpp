@@ -14,6 +14,8 @@
 #include <cerrno>
 #include <csignal>
 
+#include "checkers/fd_link.hpp"
+
 namespace lvs::checkers {
 
 namespace {
@@ -21,6 +23,7 @@ namespace {
 constexpr int kLinkInChild = 3;
 constexpr Duration kOldAge = std::chrono::seconds(10);  // a worker that lived this long did not die young
 constexpr int kMessagesPerTurn = 64;
+constexpr std::size_t kMaxHelperMessage = std::size_t{96} * 1024;
 
 // posix_spawn's two objects with their ends.
 struct SpawnPlan {
@@ -66,14 +69,9 @@ Result<pid_t> spawn_program(const Supervisor::Program& program, int link) {
     SpawnPlan plan;
     if (plan.give_files(link) != 0 || plan.set_attributes() != 0)
         return fail(std::errc::not_enough_memory, "checkers: prepare the worker");
-    std::array<std::string, 7> words{program.path,
-                                     "--parent",
-                                     std::to_string(getpid()),
-                                     "--user",
-                                     std::to_string(program.user),
-                                     "--group",
-                                     std::to_string(program.group)};
-    std::array<char*, 8> argv{};
+    std::vector<std::string> words{program.path, "--parent", std::to_string(getpid())};
+    words.insert(words.end(), program.arguments.begin(), program.arguments.end());
+    std::vector<char*> argv(words.size() + 1);
     std::transform(words.begin(), words.end(), argv.begin(), [](std::string& word) { return word.data(); });
     pid_t pid = 0;
     if (const int error =
@@ -209,7 +207,7 @@ void Supervisor::wait_for_end() {
                             if (waitid(P_PIDFD, static_cast<id_t>(self.process_.native_handle()), &info,
                                        WEXITED | WNOWAIT | WNOHANG) != 0)
                                 info.si_code = 0;
-                            self.lose("the worker " + describe_end(info));
+                            self.lose("the " + self.program_.name + " " + describe_end(info));
                         }));
 }
 
@@ -227,7 +225,7 @@ void Supervisor::on_silence(Time due) {
     const auto heard = drain();
     if (generation != generation_ || heard) return;
     if (late > std::chrono::seconds(1)) return arm_watchdog();
-    lose("the worker has been silent for " + lvs::to_string(program_.silence));
+    lose(fmt::format("the {} has been silent for {}", program_.name, lvs::to_string(program_.silence)));
 }
 
 void Supervisor::receive() {
@@ -248,7 +246,7 @@ bool Supervisor::drain() {
 
 // False when there is nothing more to read now, or the worker was lost over it.
 bool Supervisor::receive_one() {
-    static std::array<std::uint8_t, wire::kMaxMessage + 1> buffer;
+    static std::array<std::uint8_t, kMaxHelperMessage + 1> buffer;
     const auto size = recv(link_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return false;
     if (size <= 0) {
@@ -257,40 +255,37 @@ bool Supervisor::receive_one() {
         ::kill(pid_, SIGKILL);
         return false;
     }
-    const auto message = wire::decode_from_worker({buffer.data(), static_cast<std::size_t>(size)});
-    if (!message) {
-        lose(fmt::format("the worker sent {} bytes that are no message: {} (type {})", size,
-                         lvs::to_string(message.error()), buffer.front()));
+    return take({buffer.data(), static_cast<std::size_t>(size)});
+}
+
+bool Supervisor::take(std::span<const std::uint8_t> message) {
+    const auto generation = generation_;
+    const auto understood = ready_ ? callbacks_.on_message(message) : callbacks_.on_hello(message);
+    if (generation != generation_) return false;
+    if (!understood) {
+        lose(fmt::format("the {} sent {} bytes that are no message: {}", program_.name, message.size(),
+                         lvs::to_string(understood.error())));
         return false;
     }
-    if (const auto* hello = std::get_if<wire::Hello>(&*message)) {
-        on_hello(*hello);
-    } else if (ready_) {
-        callbacks_.on_message(*message);
-    }
+    if (!std::exchange(ready_, true)) callbacks_.on_ready();
     return true;
 }
 
-void Supervisor::on_hello(const wire::Hello& hello) {
-    if (hello.version != wire::kVersion || ready_)
-        return lose(fmt::format("the worker speaks version {}, expected {}", hello.version, wire::kVersion));
-    ready_ = true;
-    callbacks_.on_ready();
-}
-
-void Supervisor::send(wire::Bytes message) {
+void Supervisor::send(std::vector<std::uint8_t> message, std::vector<Fd> fds) {
     if (!ready_) return;
-    unsent_.push_back(std::move(message));
+    unsent_.push_back({std::move(message), std::move(fds)});
     flush();
 }
 
 void Supervisor::flush() {
     while (!unsent_.empty() && !waiting_for_room_) {
         const auto& message = unsent_.front();
-        if (::send(link_.native_handle(), message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
+        if (send_message(link_.native_handle(), message.bytes, message.fds) >= 0) {
             unsent_.pop_front();
         } else if (errno == EAGAIN || errno == ENOBUFS) {
             wait_for_room();
+        } else if (errno == ETOOMANYREFS || errno == EMFILE || errno == ENOMEM) {
+            unsent_.pop_front();  // more descriptors on their way than allowed: these are lost
         } else {
             return;  // the worker is gone; its pidfd will say so
         }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Keeps one worker process alive: starts it, watches its end (pidfd) and its silence, replaces it. The first
-// replacement is immediate; one that dies young is waited for, 100 ms at first, doubled up to 5 s.
-// Owner: WorkerClient. Thread: the loop's. Everything it opens is closed by stop() or the destructor, which
-// also ends and reaps the process.
+// Keeps one helper process (a checker worker, the script runner) alive: starts it, watches its end (pidfd)
+// and its silence, replaces it. The first replacement is immediate; one that dies young is waited for, 100 ms
+// at first, doubled up to 5 s. The two speak in datagrams over a SOCK_SEQPACKET pair, the helper's file
+// descriptor 3; what they say is the owner's business. Owner: WorkerClient or Runner. Thread: the loop's.
+// Everything it opens is closed by stop() or the destructor, which also ends and reaps the process.
 #pragma once
 
 #include <sys/types.h>
@@ -12,10 +13,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "checkers/fd.hpp"
-#include "checkers/wire.hpp"
 #include "lvsd/runtime/asio.hpp"
 
 namespace lvs::checkers {
@@ -24,13 +26,15 @@ class Supervisor {
 public:
     struct Program {
         std::string path;
-        uid_t user = 65534;
-        gid_t group = 65534;
+        std::vector<std::string> arguments;          // after --parent PID
+        std::string name = "worker";                 // in reasons
         Duration silence = std::chrono::seconds(3);  // without a message, after which a worker is replaced
     };
     struct Callbacks {
-        std::function<void()> on_ready;  // a fresh worker that knows nothing
-        std::function<void(const wire::FromWorker&)> on_message;
+        // The first message. An error, here and below, is told as the reason of the loss.
+        std::function<Result<void>(std::span<const std::uint8_t>)> on_hello;
+        std::function<void()> on_ready;  // a fresh process that knows nothing
+        std::function<Result<void>(std::span<const std::uint8_t>)> on_message;
         std::function<void(const std::string& reason)> on_lost;
     };
 
@@ -41,12 +45,17 @@ public:
 
     void start();
     void stop();
-    // Dropped while no worker is ready: on_ready tells when to send all.
-    void send(wire::Bytes message);
+    // Dropped while no process is ready: on_ready tells when to send all. The descriptors go along.
+    void send(std::vector<std::uint8_t> message, std::vector<Fd> fds = {});
+    [[nodiscard]] std::size_t unsent() const { return unsent_.size(); }  // messages
     [[nodiscard]] bool is_ready() const { return ready_; }
     [[nodiscard]] std::optional<pid_t> pid() const;
 
 private:
+    struct Message {
+        std::vector<std::uint8_t> bytes;
+        std::vector<Fd> fds;
+    };
     // Outlives the supervisor in handlers that Asio has yet to call; owners: the supervisor and those
     // handlers.
     struct Anchor {
@@ -64,7 +73,7 @@ private:
     void receive();
     bool drain();
     [[nodiscard]] bool receive_one();
-    void on_hello(const wire::Hello& hello);
+    [[nodiscard]] bool take(std::span<const std::uint8_t> message);
     void flush();
     void lose(std::string reason);
     void kill_and_reap();
@@ -78,7 +87,7 @@ private:
     asio::posix::stream_descriptor process_;  // pidfd
     asio::steady_timer watchdog_;
     asio::steady_timer restart_;
-    std::deque<wire::Bytes> unsent_;
+    std::deque<Message> unsent_;
     pid_t pid_ = 0;
     Time spawned_{};
     unsigned early_deaths_ = 0;

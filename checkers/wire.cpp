@@ -9,13 +9,31 @@ namespace lvs::checkers::wire {
 
 namespace {
 
-enum class Type : std::uint8_t { put = 1, drop = 2, hello = 16, changes = 17, statuses = 18, heartbeat = 19 };
+enum class Type : std::uint8_t {
+    put = 1,
+    drop = 2,
+    sockets = 3,
+    hello = 16,
+    changes = 17,
+    statuses = 18,
+    heartbeat = 19,
+    ask = 20
+};
 
 void put_entry(Writer& out, CheckId id) {
     out.number(static_cast<std::uint32_t>(id));
 }
 void get_entry(Reader& in, CheckId& id) {
     id = get_id(in);
+}
+
+void put_entry(Writer& out, const SocketAnswer& value) {
+    out.number(static_cast<std::uint32_t>(value.id));
+    out.number(value.error);
+}
+void get_entry(Reader& in, SocketAnswer& value) {
+    value.id = get_id(in);
+    value.error = in.number<std::uint16_t>();
 }
 
 template <std::unsigned_integral T>
@@ -137,6 +155,12 @@ constexpr Type type_of(const Put& /*unused*/) {
 constexpr Type type_of(const Drop& /*unused*/) {
     return Type::drop;
 }
+constexpr Type type_of(const Sockets& /*unused*/) {
+    return Type::sockets;
+}
+constexpr Type type_of(const Ask& /*unused*/) {
+    return Type::ask;
+}
 constexpr Type type_of(const Hello& /*unused*/) {
     return Type::hello;
 }
@@ -167,6 +191,12 @@ void put_body(Writer& out, const Put& value) {
     put_list(out, value.checks);
 }
 void put_body(Writer& out, const Drop& value) {
+    put_list(out, value.ids);
+}
+void put_body(Writer& out, const Sockets& value) {
+    put_list(out, value.answers);
+}
+void put_body(Writer& out, const Ask& value) {
     put_list(out, value.ids);
 }
 void put_body(Writer& out, const Changes& value) {
@@ -216,6 +246,10 @@ Result<ToWorker> decode_to_worker(std::span<const std::uint8_t> bytes) {
             Drop drop{get_list<CheckId>(in)};
             return finish<ToWorker>(in, std::move(drop));
         }
+        case static_cast<std::uint8_t>(Type::sockets): {
+            Sockets sockets{get_list<SocketAnswer>(in)};
+            return finish<ToWorker>(in, std::move(sockets));
+        }
         default:
             return fail(std::errc::bad_message, "unknown type of checker message");
     }
@@ -239,6 +273,10 @@ Result<FromWorker> decode_from_worker(std::span<const std::uint8_t> bytes) {
         case static_cast<std::uint8_t>(Type::heartbeat): {
             const auto heartbeat = get_heartbeat(in);
             return finish<FromWorker>(in, heartbeat);
+        }
+        case static_cast<std::uint8_t>(Type::ask): {
+            Ask ask{get_list<CheckId>(in)};
+            return finish<FromWorker>(in, std::move(ask));
         }
         default:
             return fail(std::errc::bad_message, "unknown type of checker message");

@@ -3,9 +3,14 @@
 // The language between the daemon and its checker workers: datagrams on a SOCK_SEQPACKET pair, each one
 // message.
 //
-//   daemon -> worker   Put (checks to add or change), Drop (checks to forget)
+//   daemon -> worker   Put (checks to add or change), Drop (checks to forget), Sockets (what Ask asked for)
 //   worker -> daemon   Hello (first message), Changes (transitions), Statuses (last results), Heartbeat (once
-//   a second)
+//                      a second), Ask (checks that are about to run and need something of the daemon)
+//
+// A worker asks by the name of a check and gets what the daemon's own copy of that check says, so one that
+// was taken over cannot have a socket with a mark or device of its choice. It asks shortly before the run,
+// many checks in one message; the answer carries the sockets (SCM_RIGHTS), one for each entry without an
+// error, in the order of the entries. An answer that comes after its check changed is of no use and closed.
 //
 // A message is a type byte and its body; numbers are little-endian, strings carry a 16-bit length. Both ends
 // are of one build, so there is no negotiation: Hello's version must be equal. A message that is not exactly
@@ -57,7 +62,9 @@ namespace lvs::checkers::wire {
 
 inline constexpr std::size_t kMaxMessage = std::size_t{96} * 1024;
 inline constexpr std::uint32_t kMaxChecks = 1'000'000;
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
+inline constexpr std::size_t kMaxAsks = 1024;    // in one message
+inline constexpr std::size_t kMaxSockets = 250;  // in one message; the kernel takes 253
 
 using Bytes = std::vector<std::uint8_t>;
 
@@ -69,7 +76,16 @@ struct Drop {
     std::vector<CheckId> ids;
     friend bool operator==(const Drop&, const Drop&) = default;
 };
-using ToWorker = std::variant<Put, Drop>;
+struct SocketAnswer {
+    CheckId id{};
+    std::uint16_t error = 0;  // errno; 0 = the next socket is for this check
+    friend bool operator==(const SocketAnswer&, const SocketAnswer&) = default;
+};
+struct Sockets {
+    std::vector<SocketAnswer> answers;
+    friend bool operator==(const Sockets&, const Sockets&) = default;
+};
+using ToWorker = std::variant<Put, Drop, Sockets>;
 
 struct Hello {
     std::uint32_t version = kVersion;
@@ -96,7 +112,11 @@ struct Heartbeat {
     std::uint32_t running = 0;     // gauge
     friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
-using FromWorker = std::variant<Hello, Changes, Statuses, Heartbeat>;
+struct Ask {
+    std::vector<CheckId> ids;
+    friend bool operator==(const Ask&, const Ask&) = default;
+};
+using FromWorker = std::variant<Hello, Changes, Statuses, Heartbeat, Ask>;
 
 [[nodiscard]] Bytes encode(const ToWorker& message);
 [[nodiscard]] Bytes encode(const FromWorker& message);

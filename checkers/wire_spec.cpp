@@ -160,6 +160,8 @@ void put_entry(Writer& out, const CheckSpec& spec) {
     if (spec.source) out.address(*spec.source);
     out.text(spec.interface);
     out.number(spec.fwmark);
+    out.boolean(spec.through.has_value());
+    if (spec.through) out.address(*spec.through);
     put_params(out, spec.params);
 }
 
@@ -175,6 +177,7 @@ void get_entry(Reader& in, CheckSpec& spec) {
     if (in.boolean()) spec.source = in.address();
     spec.interface = in.text(kMaxInterface);
     spec.fwmark = in.number<std::uint32_t>();
+    if (in.boolean()) spec.through = in.address();
     spec.params = get_params(in);
 }
 
@@ -202,7 +205,7 @@ CheckSpec without_name(CheckSpec spec) {
 bool same_check(const CheckSpec& a, const CheckSpec& b) {
     const auto key = [](const CheckSpec& s) {
         return std::tie(s.kind, s.target, s.interval, s.timeout, s.fast_interval, s.jitter, s.rise, s.fall,
-                        s.source, s.interface, s.fwmark, s.params);
+                        s.source, s.interface, s.fwmark, s.through, s.params);
     };
     return key(a) == key(b);
 }

@@ -8,17 +8,22 @@
 #include <array>
 #include <cerrno>
 
+#include "checkers/fd_link.hpp"
+
 namespace lvs::checkers {
 
 namespace {
 
 constexpr Duration kBeat = std::chrono::seconds(1);
+constexpr Duration kAskTogether = std::chrono::milliseconds(10);
 constexpr std::uint32_t kStatusesPerBeat = 10'000;  // slots; 50,000 checks report every 5 s
 
 }  // namespace
 
 Worker::Worker(Fd link)
-    : link_(std::move(link)), driver_([this](CheckId id) { changes_[id] = driver_.transition(id); }) {}
+    : link_(std::move(link)),
+      driver_([this](CheckId id) { changes_[id] = driver_.transition(id); },
+              [this](CheckId id) { ask(id); }) {}
 
 Result<void> Worker::open(std::uint32_t max_files) {
     if (auto opened = driver_.open(); !opened) return opened;
@@ -32,7 +37,7 @@ Result<void> Worker::open(std::uint32_t max_files) {
 
 Result<void> Worker::run() {
     while (!stopped_) {
-        driver_.poll(next_beat_);
+        driver_.poll(asks_.empty() || link_full_ ? next_beat_ : std::min(next_beat_, asks_due_));
         if (const auto now = monotonic_time(); now >= next_beat_) beat(now);
         send_pending();
     }
@@ -54,7 +59,8 @@ void Worker::on_link(std::uint32_t events) {
 // One message per wakeup, so that a big configuration does not hold up runs under way.
 void Worker::receive() {
     static std::array<std::uint8_t, wire::kMaxMessage + 1> buffer;
-    const auto size = recv(link_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    std::vector<Fd> sockets;
+    const auto size = receive_message(link_.get(), buffer, sockets);
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (size <= 0) {
         stopped_ = true;
@@ -62,22 +68,51 @@ void Worker::receive() {
     }
     const auto message = wire::decode_to_worker({buffer.data(), static_cast<std::size_t>(size)});
     if (!message) return give_up(message.error());
-    obey(*message);
+    obey(*message, sockets);
 }
 
-void Worker::obey(const wire::ToWorker& message) {
+void Worker::obey(const wire::ToWorker& message, std::vector<Fd>& sockets) {
     const auto now = monotonic_time();
     if (const auto* put = std::get_if<wire::Put>(&message)) {
         for (const auto& spec : put->checks) {
             changes_.erase(spec.id);
             if (auto added = driver_.put(spec, now); !added) return give_up(added.error());
         }
-    } else {
-        for (const auto id : std::get<wire::Drop>(message).ids) {
+    } else if (const auto* drop = std::get_if<wire::Drop>(&message)) {
+        for (const auto id : drop->ids) {
             changes_.erase(id);
             driver_.drop(id);
         }
+    } else {
+        hand_over(std::get<wire::Sockets>(message), sockets);
     }
+}
+
+void Worker::hand_over(const wire::Sockets& message, std::vector<Fd>& sockets) {
+    const auto now = monotonic_time();
+    auto next = sockets.begin();
+    for (const auto& answer : message.answers) {
+        if (answer.error != 0) {
+            driver_.refuse(answer.id, answer.error, now);
+        } else if (next != sockets.end()) {
+            driver_.give(answer.id, std::move(*next++), now);
+        } else {  // the kernel could not hand over what was sent: our limit of open files
+            driver_.refuse(answer.id, EMFILE, now);
+        }
+    }
+}
+
+void Worker::ask(CheckId id) {
+    if (asks_.empty()) asks_due_ = monotonic_time() + kAskTogether;
+    asks_.push_back(id);
+}
+
+bool Worker::send_asks(Time now) {
+    if (asks_.empty() || now < asks_due_) return true;
+    const auto end = asks_.begin() + static_cast<std::ptrdiff_t>(std::min(asks_.size(), wire::kMaxAsks));
+    if (!send(wire::encode(wire::Ask{{asks_.begin(), end}}))) return false;
+    asks_.erase(asks_.begin(), end);
+    return true;
 }
 
 void Worker::beat(Time now) {
@@ -99,6 +134,7 @@ void Worker::beat(Time now) {
 void Worker::send_pending() {
     if (link_full_ || stopped_) return;
     if (!changes_.empty() && !send_changes()) return;
+    if (!send_asks(monotonic_time())) return;
     if (statuses_due_ > 0) static_cast<void>(send_statuses());
 }
 
@@ -127,8 +163,7 @@ bool Worker::send_statuses() {
 }
 
 bool Worker::send(const wire::Bytes& message) {
-    const auto sent = ::send(link_.get(), message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent >= 0) return true;
+    if (send_message(link_.get(), message) >= 0) return true;
     if (errno == EAGAIN || errno == ENOBUFS) {
         link_full_ = true;
         driver_.change_watch(link_.get(), EPOLLIN | EPOLLOUT);

@@ -22,7 +22,10 @@ public:
 private:
     void on_link(std::uint32_t events);
     void receive();
-    void obey(const wire::ToWorker& message);
+    void obey(const wire::ToWorker& message, std::vector<Fd>& sockets);
+    void hand_over(const wire::Sockets& message, std::vector<Fd>& sockets);
+    void ask(CheckId id);
+    [[nodiscard]] bool send_asks(Time now);
     void beat(Time now);
     void send_pending();
     [[nodiscard]] bool send_changes();
@@ -33,6 +36,8 @@ private:
     Fd link_;
     Driver driver_;
     std::map<CheckId, Transition> changes_;  // not yet sent
+    std::vector<CheckId> asks_;              // not yet sent
+    Time asks_due_{};                        // when they are sent, with what has come until then
     std::uint32_t next_status_ = 0;          // slot
     std::uint32_t statuses_due_ = 0;         // slots still to look at in this round
     Time next_beat_{};

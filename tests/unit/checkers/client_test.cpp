@@ -265,6 +265,46 @@ TEST_F(ClientTest, SeveralWorkersShareTheChecks) {
     EXPECT_EQ(client_->checks_run(), 10U);
 }
 
+TEST_F(ClientTest, SocketsThatNeedPrivilegeAreHandedToTheWorker) {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    const Server server(closes_at_once());
+    make();
+    auto marked = tcp(1, server.endpoint());
+    marked.fwmark = 7;
+    auto on_device = tcp(2, server.endpoint());
+    on_device.interface = "lo";
+    auto on_nothing = tcp(3, server.endpoint());
+    on_nothing.interface = "nonesuch0";
+    client_->configure({marked, on_device, on_nothing});
+    ASSERT_TRUE(
+        eventually([this] { return runs(1) >= 5 && runs(2) >= 5 && statuses_.contains(CheckId{3}); }));
+    EXPECT_EQ(state(1), State::up);
+    EXPECT_EQ(state(2), State::up);
+    EXPECT_EQ(state(3), State::unknown);
+    EXPECT_EQ(statuses_[CheckId{3}].reason, "not checked: there is no such interface");
+    EXPECT_EQ(lost_, 0);
+}
+
+// 2,000 of them, every second: more questions than fit a message, more sockets than one may carry.
+TEST_F(ClientTest, ManySocketsAreHandedOver) {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    const Server server(closes_at_once());
+    make();
+    std::vector<CheckSpec> specs;
+    for (std::uint32_t id = 0; id < 2000; ++id) {
+        specs.push_back(tcp(id, server.endpoint()));
+        specs.back().interval = 1s;
+        specs.back().fwmark = id + 1;
+    }
+    client_->configure(specs);
+    ASSERT_TRUE(eventually([this] { return changes_.size() == 2000; }));
+    EXPECT_TRUE(std::all_of(changes_.begin(), changes_.end(),
+                            [](const Transition& change) { return change.state == State::up; }));
+    ASSERT_TRUE(eventually([this] { return runs(0) >= 3 && runs(1999) >= 3; }));
+    EXPECT_EQ(changes_.size(), 2000U);
+    EXPECT_EQ(lost_, 0);
+}
+
 TEST_F(ClientTest, ABigConfigurationGetsThrough) {
     const Server server(closes_at_once());
     make();

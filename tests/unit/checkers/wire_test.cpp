@@ -23,6 +23,7 @@ CheckSpec full_spec() {
             .source = IpAddress::parse("2001:db8::2"),
             .interface = "eth0",
             .fwmark = 0xdeadbeef,
+            .through = IpAddress::parse("2001:db8::3"),
             .params = {{"address", *IpAddress::parse("192.0.2.1")},
                        {"bool", true},
                        {"duration", Duration(5s)},
@@ -68,11 +69,13 @@ std::vector<wire::FromWorker> from_worker_messages() {
                             .started = 4,
                             .unchecked = 5,
                             .configured = 6,
-                            .running = 7}};
+                            .running = 7},
+            wire::Ask{{CheckId{1}, CheckId{9}}}};
 }
 
 std::vector<wire::ToWorker> to_worker_messages() {
-    return {wire::Put{{full_spec(), CheckSpec{.kind = "tcp"}}}, wire::Drop{{CheckId{1}, CheckId{2}}}};
+    return {wire::Put{{full_spec(), CheckSpec{.kind = "tcp"}}}, wire::Drop{{CheckId{1}, CheckId{2}}},
+            wire::Sockets{{{CheckId{1}, 0}, {CheckId{2}, EMFILE}}}};
 }
 
 TEST(Wire, EveryMessageArrivesAsItWasSent) {
@@ -183,7 +186,7 @@ TEST(Identity, LeavesOutTheNameAndTheStartState) {
 
 TEST(Identity, IsTheSameInEveryBuild) {
     const CheckSpec spec{.kind = "tcp", .target = *parse_endpoint("192.0.2.1:80")};
-    EXPECT_EQ(identity(spec), 8655394838584873492U);  // phases, and so the times of checks, hang on it
+    EXPECT_EQ(identity(spec), 13044907370816206844U);  // phases, and so the times of checks, hang on it
 }
 
 }  // namespace

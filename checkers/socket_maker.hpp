@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Makes the sockets a worker may not make itself: with a mark, bound to a device, for ICMP. The daemon does
+// so when a worker asks, for one run each; nothing here waits. What needs no privilege (the source address,
+// connecting) is left to the worker, which also sets the ICMP filter: until then such a socket takes nothing
+// in.
+#pragma once
+
+#include "checkers/checkers.hpp"
+#include "checkers/fd.hpp"
+
+namespace lvs::checkers {
+
+[[nodiscard]] Result<Fd> make_socket(const CheckSpec& spec, Transport transport);
+
+}  // namespace lvs::checkers
