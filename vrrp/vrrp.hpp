@@ -386,6 +386,8 @@ private:
     void follow(Time now, const Received& input);
     [[nodiscard]] bool tolerates_lower(Time now);
     void hasten(Time now, Reason reason);
+    [[nodiscard]] bool must_ask(Time now) const;
+    void ask_first(Time now, Effects& out);
     void note_contest(Time now);
     void reply_to_lower(Time now, Effects& out);
 
