@@ -13,6 +13,7 @@
 #include "lvsd/base/log.hpp"
 #include "lvsd/config/config.hpp"
 #include "lvsd/runtime/runtime.hpp"
+#include "lvsd/state/state.hpp"
 
 namespace {
 
@@ -21,6 +22,8 @@ struct Arguments {
     bool check = false;
     bool print_effective = false;
     bool print_schema = false;
+    bool print_manual = false;
+    bool json = false;
     std::string log_level = "info";
 };
 
@@ -43,10 +46,12 @@ lvs::Level parse_level(const std::string& name) {
 void declare(CLI::App& cli, Arguments& arguments) {
     auto& options = arguments.options;
     cli.add_option("--config", options.config_path, "configuration file")->capture_default_str();
-    cli.add_flag("--check", arguments.check, "check the configuration and exit: 0 valid, 1 not");
+    auto* check = cli.add_flag("--check", arguments.check, "check the configuration and exit: 0 valid, 1 not");
+    cli.add_flag("--json", arguments.json, "with --check: the result as JSON on standard output")->needs(check);
     cli.add_flag("--print-effective", arguments.print_effective,
                  "print the configuration with every default written out and exit");
     cli.add_flag("--print-schema", arguments.print_schema, "print the JSON schema of the configuration and exit");
+    cli.add_flag("--print-manual", arguments.print_manual, "print lvsd.toml(5) in roff and exit");
     cli.add_option("--socket", options.socket_path, "private socket for lvsctl")->capture_default_str();
     cli.add_option("--state-dir", options.state_dir, "where lvsd remembers what is its own")->capture_default_str();
     cli.add_option("--checker", options.checker_path, "the program that runs the checks")->capture_default_str();
@@ -61,6 +66,19 @@ void print_diagnostics(const lvs::config::Loaded& loaded) {
         fmt::print(stderr, "{}\n", lvs::config::to_string(diagnostic));
 }
 
+// For programs: whether the file is valid, and what is wrong with it.
+void print_check(const std::string& path, const lvs::config::Loaded& loaded) {
+    std::string list;
+    for (const auto& problem : loaded.diagnostics)
+        list += fmt::format("{}{{\"file\":{},\"line\":{},\"column\":{},\"message\":{}}}", list.empty() ? "" : ",",
+                            lvs::state::json_text(problem.file), problem.line, problem.column,
+                            lvs::state::json_text(problem.message));
+    fmt::print("{{\"file\":{},\"valid\":{},\"routers\":{},\"services\":{},\"diagnostics\":[{}]}}\n",
+               lvs::state::json_text(path), loaded.config.has_value(),
+               loaded.config ? loaded.config->routers.size() : 0, loaded.config ? loaded.config->services.size() : 0,
+               list);
+}
+
 int run_daemon(const Arguments& arguments, lvs::config::Config config) {
     if (lvs::journal_is_attached()) lvs::use_journal_log();
     lvs::set_log_level(parse_level(arguments.log_level));
@@ -72,7 +90,15 @@ int run(const Arguments& arguments) {
         fmt::print("{}\n", lvs::config::json_schema(lvs::checkers::kinds()));
         return 0;
     }
+    if (arguments.print_manual) {
+        fmt::print("{}", lvs::config::manual(lvs::checkers::kinds()));
+        return 0;
+    }
     auto loaded = lvs::app::load(arguments.options.config_path);
+    if (arguments.check && arguments.json) {
+        print_check(arguments.options.config_path, loaded);
+        return loaded.config ? 0 : 1;
+    }
     if (!loaded.config) {
         print_diagnostics(loaded);
         return 1;

@@ -2,6 +2,7 @@
 //
 // The state machine of RFC 9568 section 6.4. Numbers in parentheses are section numbers of that RFC.
 #include <algorithm>
+#include <utility>
 
 #include "vrrp/vrrp.hpp"
 
@@ -72,7 +73,8 @@ void Machine::on(Time now, const Start& input, Effects& out) {
 void Machine::enter_election(Time now, Effects& out) {
     master_interval_ = config_.interval;
     lower_since_.reset();
-    if (priority_.value() == kOwner && !config_.grouped) return become_master(now, Reason::owner, out);
+    if (priority_.value() == kOwner && !config_.grouped && !held_)
+        return become_master(now, Reason::owner, out);
     become_backup(now, Reason::started, priority_.value() == kOwner ? Duration(0) : master_down(), out);
 }
 
@@ -92,15 +94,51 @@ void Machine::on(Time, const SourceChanged& input, Effects&) {
 }
 
 void Machine::on(Time now, const SetPriority& input, Effects& out) {
-    if (input.priority == priority_ || priority_.value() == kOwner || input.priority.value() == kOwner)
-        return;
-    priority_ = input.priority;
-    if (state_ == State::master)
+    if (input.priority.value() == kOwner || config_.priority.value() == kOwner) return;
+    on(now, Adjust{input.priority.value() - config_.priority.value()}, out);
+}
+
+// Trackers never make an owner, nor unmake one.
+Priority Machine::effective_priority() const {
+    if (config_.priority.value() == kOwner) return config_.priority;
+    const std::int64_t sum = std::int64_t{config_.priority.value()} + adjust_;
+    return *Priority::make(std::clamp<std::int64_t>(sum, 1, kOwner - 1));
+}
+
+void Machine::on(Time now, const Adjust& input, Effects& out) {
+    adjust_ = input.by;
+    const auto before = std::exchange(priority_, effective_priority());
+    if (state_ == State::master && priority_ != before)
         send(now, priority_.value(), out);  // others learn of it now, not in an interval
 }
 
+// ---- the operator -----------------------------------------------------------------------------------------
+
+void Machine::on(Time now, const Hold&, Effects& out) {
+    held_ = true;
+    if (ready_) timer_ = now + master_down();
+    ready_ = false;
+    if (state_ != State::master) return;
+    send(now, 0, out);
+    become_backup(now, Reason::held, master_down(), out);
+}
+
+void Machine::on(Time, const Release&, Effects&) {
+    held_ = yields_ = false;
+}
+
+// An owner cannot wait behind another master (6.1), so it has nobody to hand over to.
+void Machine::on(Time now, const Failover&, Effects& out) {
+    if (state_ != State::master || priority_.value() == kOwner) return;
+    yields_ = true;
+    send(now, 0, out);
+    become_backup(now, Reason::failover, master_down() + regroup_delay(), out);
+}
+
+// ---- sync groups and reloads ------------------------------------------------------------------------------
+
 void Machine::on(Time now, const Promote&, Effects& out) {
-    if (state_ == State::backup) become_master(now, Reason::group, out);
+    if (state_ == State::backup && !held_) become_master(now, ready_ ? down_reason_ : Reason::group, out);
 }
 
 void Machine::on(Time now, const Demote&, Effects& out) {
@@ -122,9 +160,10 @@ Duration Machine::regroup_delay() const {
 void Machine::configure(Time now, const Config& config, Effects& out) {
     LVS_ASSERT(config.version == config_.version);
     const bool interval_changed = config.interval != config_.interval;
-    const bool priority_changed = config.priority != config_.priority;
+    const auto before = priority_;
     config_ = config;
-    if (priority_changed) priority_ = config.priority;
+    priority_ = effective_priority();
+    const bool priority_changed = priority_ != before;
     if (interval_changed && state_ == State::master) {
         master_interval_ = config_.interval;
         timer_ = std::min(*timer_, now + config_.interval);
@@ -164,26 +203,30 @@ void Machine::on(Time now, const Received& input, Effects& out) {
 
 // (6.4.2)
 void Machine::hear_as_backup(Time now, const Received& input) {
-    if (input.advert.priority == 0) {
-        if (ready_) return;  // the group waits for others; this member stays ready
-        const Time soon =
-            now + skew();  // never later than planned already: a repeated goodbye delays nothing
-        timer_ = timer_ ? std::min(*timer_, soon) : soon;
-        down_reason_ = Reason::priority_zero;
-        return;
-    }
+    if (input.advert.priority == 0) return hasten(now, Reason::priority_zero);
+    const bool fell = master_ == input.source && master_priority_ >= priority_.value();
     if (input.advert.priority >= priority_.value()) {
         lower_since_.reset();
         follow(now, input);
     } else if (tolerates_lower(now)) {
         follow(now, input);
+    } else if (fell) {
+        hasten(now, Reason::lower_priority);
     }
+}
+
+// The master goes: take over after the skew.
+void Machine::hasten(Time now, Reason reason) {
+    if (ready_) return;              // the group waits for others; this member stays ready
+    const Time soon = now + skew();  // never later than planned already: a repeated goodbye delays nothing
+    timer_ = timer_ ? std::min(*timer_, soon) : soon;
+    down_reason_ = reason;
 }
 
 // Whether a master of lower priority is left in place.
 bool Machine::tolerates_lower(Time now) {
     if (priority_.value() == kOwner) return false;  // (6.1) the owner preempts whatever Preempt_Mode says
-    if (!config_.preempt) return true;
+    if (!config_.preempt || held_ || yields_) return true;
     if (!lower_since_) lower_since_ = now;
     return now < *lower_since_ + config_.preempt_delay;
 }
@@ -195,6 +238,7 @@ void Machine::follow(Time now, const Received& input) {
         master_interval_ = input.advert.interval;
     }
     master_ = input.source;
+    master_priority_ = input.advert.priority;
     ready_ = false;
     down_reason_ = Reason::master_down;
     timer_ = now + master_down();
@@ -218,7 +262,7 @@ void Machine::hear_as_master(Time now, const Received& input, Effects& out) {
 void Machine::note_contest(Time now) {
     ++counters_.contests;
     contested_ = true;
-    if (announce_step_ >= kAnnounceAt.size()) start_announcing(now, 0);
+    if (announce_step_ > config_.announce_repeat.count) start_announcing(now, 0);
 }
 
 // (6.4.3) The lower master is told at once; at most twice per interval, so that no stranger sets our rate.
@@ -234,6 +278,11 @@ void Machine::on_master_down(Time now, Effects& out) {
     if (now - *timer_ > master_interval_) {  // we were away: a master may have spoken unheard
         ++counters_.stalls;
         timer_ = now + master_interval_ + skew();
+        return;
+    }
+    if (held_) {
+        master_.reset();
+        timer_ = now + master_down();
         return;
     }
     if (!config_.grouped) return become_master(now, down_reason_, out);
@@ -259,15 +308,20 @@ void Machine::on_announce_due(Time now, Effects& out) {
     start_announcing(now, announce_step_ + 1);
 }
 
+// Step 0 is the takeover, the others are the repeats.
+Duration Machine::announced_at(std::size_t step) const {
+    return step == 0 ? Duration(0) : config_.announce_repeat.at[step - 1];
+}
+
 // Plans the announcement of a step; beyond the last step: the slow refresh, or the steps again after a
 // contest.
 void Machine::start_announcing(Time now, std::size_t step) {
-    if (step >= kAnnounceAt.size() && contested_) step = 1;
+    const auto last = config_.announce_repeat.count;
+    if (step > last && contested_) step = 1;
     announce_step_ = step;
     if (step <= 1) contested_ = false;
-    if (step < kAnnounceAt.size()) {
-        const Duration since_last = step == 0 ? Duration(0) : kAnnounceAt[step] - kAnnounceAt[step - 1];
-        announce_at_ = now + since_last;
+    if (step <= last) {
+        announce_at_ = now + (step == 0 ? Duration(0) : announced_at(step) - announced_at(step - 1));
     } else if (config_.refresh_interval > Duration(0)) {
         announce_at_ = now + config_.refresh_interval;
     } else {
@@ -281,6 +335,7 @@ void Machine::become_master(Time now, Reason reason, Effects& out) {
     const State from = state_;
     state_ = State::master;
     ready_ = false;
+    yields_ = false;
     master_.reset();
     master_interval_ = config_.interval;
     ++counters_.became_master;

@@ -41,6 +41,12 @@ std::string_view to_string(Reason reason) {
             return "stalled";
         case Reason::group:
             return "group";
+        case Reason::lower_priority:
+            return "lower-priority";
+        case Reason::held:
+            return "held";
+        case Reason::failover:
+            return "failover";
     }
     return "?";
 }

@@ -28,10 +28,17 @@
 //       taking over:    SendAdvert, AddAddresses, Announce, StateChanged. The advert goes first, so that the
 //       old master
 //                       lets go of the addresses before the neighbours are told to come here.
-//       stepping down:  RemoveAddresses, StateChanged.
+//       stepping down:  RemoveAddresses, StateChanged; by the operator's or the group's wish after a
+//       SendAdvert of
+//                       priority 0.
 //       stopping:       SendAdvert of priority 0, RemoveAddresses, StateChanged. The next master starts
 //       meanwhile.
 //   - StateChanged is the only source for logs, D-Bus, scripts and metrics about states.
+//   - A master whose priority falls below ours (a tracker of its) is followed no longer: the backup takes
+//   over
+//     after its skew, as after a goodbye, and not only after the silence that RFC 9568 6.4.2 makes it wait
+//     for by discarding such adverts. The old master serves until then. A backup that preempts later, or
+//     never, waits as it is configured.
 //   - Late: a machine that was not run for so long that others must have taken over does not speak first. A
 //   master
 //     steps down and listens for one interval and skew; a backup listens the same time again. A driver must
@@ -83,6 +90,9 @@ enum class Reason : std::uint8_t {
     fault,            // a tracker said so
     stalled,          // we ran so late that another master is likely
     group,            // the sync group moves together
+    lower_priority,   // the master we followed fell below us
+    held,             // the operator holds this router
+    failover,         // the operator handed mastership over
 };
 [[nodiscard]] std::string_view to_string(Reason reason);  // "master-down"
 
@@ -218,6 +228,16 @@ private:
 
 // ---- the machine ------------------------------------------------------------------------------------------
 
+// When a new master announces its addresses again, counted from the takeover and ascending. The first
+// announcement is always at once; after the last repeat comes the slow refresh.
+struct Repeats {
+    static constexpr std::size_t kMax = 8;
+    std::array<Duration, kMax> at{Duration(std::chrono::milliseconds(100)), Duration(std::chrono::seconds(1)),
+                                  Duration(std::chrono::seconds(5))};
+    std::size_t count = 3;
+    friend bool operator==(const Repeats&, const Repeats&) = default;
+};
+
 struct Config {
     Version version = Version::v3;
     Priority priority = Priority::of(100);
@@ -225,16 +245,11 @@ struct Config {
     bool preempt = true;
     Duration preempt_delay{0};  // how long a lower master is tolerated before we take over
     Duration startup_delay{0};  // how long to stay in initialize after Start
+    Repeats announce_repeat;    // when a new master announces again
     Duration refresh_interval = std::chrono::seconds(60);  // announcements of a master in peace; 0 = none
     bool grouped = false;  // does not take over by itself: says Ready and waits for Promote
     friend bool operator==(const Config&, const Config&) = default;
 };
-
-// When a new master announces its addresses, counted from the takeover. After the last: every
-// refresh_interval.
-inline constexpr std::array<Duration, 4> kAnnounceAt{Duration(0), Duration(std::chrono::milliseconds(100)),
-                                                     Duration(std::chrono::seconds(1)),
-                                                     Duration(std::chrono::seconds(5))};
 
 // Inputs.
 struct Start {  // the interface is ready; `source` is our primary address there
@@ -250,12 +265,19 @@ struct Received {  // parsed, and meant for this router
 struct SourceChanged {
     IpAddress source;
 };
-struct SetPriority {  // trackers; never to or from 255
+struct SetPriority {  // never to or from 255; the same as an adjustment to this value
     Priority priority;
 };
-struct Promote {};  // sync group: all members are ready
-struct Demote {};   // sync group: another member left master
-using Input = std::variant<Start, Stop, Received, SourceChanged, SetPriority, Promote, Demote>;
+struct Adjust {  // trackers: what is added to the configured priority; the sum stays within 1 to 254
+    std::int32_t by = 0;
+};
+struct Hold {};      // the operator: not master until Release
+struct Release {};   // ends Hold and Failover
+struct Failover {};  // the operator: hand over now, and leave the next master alone while it lives
+struct Promote {};   // sync group: all members are ready
+struct Demote {};    // sync group: another member left master
+using Input = std::variant<Start, Stop, Received, SourceChanged, SetPriority, Adjust, Hold, Release, Failover,
+                           Promote, Demote>;
 
 // Effects.
 struct SendAdvert {
@@ -332,8 +354,10 @@ public:
     [[nodiscard]] const IpAddress& source() const { return source_; }
     [[nodiscard]] const std::optional<IpAddress>& master() const { return master_; }  // whom a backup follows
     [[nodiscard]] Member member() const {
-        return {running_, state_, ready_, state_ == State::backup && master_};
+        return {running_, state_, ready_, state_ == State::backup && (master_ || held_)};
     }
+    [[nodiscard]] bool held() const { return held_; }
+    [[nodiscard]] bool yields() const { return yields_; }  // since Failover, until it is master again
     [[nodiscard]] const Counters& counters() const { return counters_; }
     void count(Discard discard) { ++counters_.discarded[static_cast<std::size_t>(discard)]; }
 
@@ -343,6 +367,10 @@ private:
     void on(Time now, const Received& input, Effects& out);
     void on(Time now, const SourceChanged& input, Effects& out);
     void on(Time now, const SetPriority& input, Effects& out);
+    void on(Time now, const Adjust& input, Effects& out);
+    void on(Time now, const Hold& input, Effects& out);
+    void on(Time now, const Release& input, Effects& out);
+    void on(Time now, const Failover& input, Effects& out);
     void on(Time now, const Promote& input, Effects& out);
     void on(Time now, const Demote& input, Effects& out);
 
@@ -351,6 +379,7 @@ private:
     void hear_as_master(Time now, const Received& input, Effects& out);
     void follow(Time now, const Received& input);
     [[nodiscard]] bool tolerates_lower(Time now);
+    void hasten(Time now, Reason reason);
     void note_contest(Time now);
     void reply_to_lower(Time now, Effects& out);
 
@@ -363,18 +392,24 @@ private:
     void become_initialize(Reason reason, Effects& out);
     void send(Time now, std::uint8_t priority, Effects& out);
     void start_announcing(Time now, std::size_t step);
+    [[nodiscard]] Duration announced_at(std::size_t step) const;
+    [[nodiscard]] Priority effective_priority() const;
     [[nodiscard]] Duration skew() const;
     [[nodiscard]] Duration master_down() const;
     [[nodiscard]] Duration regroup_delay() const;
 
     Config config_;
-    Priority priority_;  // configured or set by trackers
+    std::int32_t adjust_ = 0;  // by trackers
+    Priority priority_;        // configured and adjusted
+    bool held_ = false;
+    bool yields_ = false;
     State state_ = State::initialize;
     bool running_ = false;
     bool ready_ = false;
     IpAddress source_;
     std::optional<IpAddress> master_;
     Duration master_interval_;
+    std::uint8_t master_priority_ = 0;  // of master_, as it last said
     std::optional<Time> timer_;        // initialize: start-up delay; backup: master down; master: next advert
     std::optional<Time> announce_at_;  // master only
     std::size_t announce_step_ = 0;    // the step announce_at_ belongs to

@@ -55,17 +55,30 @@ Result<void> Daemon::start(config::Config config) {
     bus_.emplace(loop_);
     bus_->on_call([this] { refresh(); });
     if (auto listening = bus_->listen(options_.socket_path); !listening) return listening;
-    if (!config.routers.empty()) {
-        speaker_.emplace();
-        if (auto started = speaker_->start(); !started) return fail_in("start the virtual routers", started.error());
-        watch_routers();
-    }
+    if (!config.routers.empty())
+        if (auto started = start_speaker(); !started) return started;
     watch_signals();
     arm_watchdog();
     bus_->use_system_bus();
     first_config_ = std::move(config);
     begin_with_kernel_table();
     return {};
+}
+
+Result<void> Daemon::start_speaker() {
+    speaker_.emplace();
+    if (auto started = speaker_->start(); !started) {
+        speaker_.reset();
+        return fail_in("start the virtual routers", started.error());
+    }
+    watch_routers();
+    return {};
+}
+
+void Daemon::apply_routers() {
+    if (!speaker_) return;
+    if (auto applied = speaker_->apply(router_specs(engine_.config())); !applied)
+        log(Level::error, ev::vrrp_trouble, to_string(applied.error()));
 }
 
 void Daemon::begin_with_kernel_table() {
@@ -109,8 +122,9 @@ void Daemon::start_machines() {
 }
 
 void Daemon::start_routers_if_ready() {
-    const bool table_ready = table_settled_ || engine_.config().services.empty();
-    if (machines_started_ && table_ready && !engine_.is_waiting_for_verdicts()) start_routers();
+    if (!machines_started_ || engine_.is_waiting_for_verdicts()) return;
+    const bool given_up = !facts_.ipvs.last_error.empty();  // the kernel cannot: waiting would not help
+    if (engine_.config().services.empty() || reconciler_->is_settled() || given_up) start_routers();
 }
 
 // The end of starting: from here on we may be master.
@@ -118,10 +132,7 @@ void Daemon::start_routers() {
     if (routers_started_ || stopping_) return;
     routers_started_ = true;
     hold_timer_.cancel();
-    if (speaker_) {
-        if (auto applied = speaker_->apply(router_specs(engine_.config())); !applied)
-            log(Level::error, ev::vrrp_trouble, to_string(applied.error()));
-    }
+    apply_routers();
     manager_.ready("Running");
     touch();
 }
@@ -197,18 +208,9 @@ void Daemon::put_in_force(config::Config config) {
     }
     checkers_->configure(specs);
     if (!routers_started_) return;
-    if (!speaker_ && !engine_.config().routers.empty()) {
-        speaker_.emplace();
-        if (auto started = speaker_->start(); !started) {
-            log(Level::error, ev::vrrp_trouble, to_string(started.error()));
-            speaker_.reset();
-            return;
-        }
-        watch_routers();
-    }
-    if (!speaker_) return;
-    if (auto applied = speaker_->apply(router_specs(engine_.config())); !applied)
-        log(Level::error, ev::vrrp_trouble, to_string(applied.error()));
+    if (!speaker_ && !engine_.config().routers.empty())
+        if (auto started = start_speaker(); !started) log(Level::error, ev::vrrp_trouble, to_string(started.error()));
+    apply_routers();
 }
 
 // ---- health -------------------------------------------------------------------------------------------------
@@ -219,7 +221,7 @@ void Daemon::on_verdict(const checkers::Transition& transition) {
     engine_.on_verdict(monotonic_now(), engine::CheckId{static_cast<std::uint32_t>(transition.id)},
                        transition.state == checkers::State::up, transition.reason, changes);
     report(changes);
-    push_desired();
+    if (!changes.empty()) push_desired();  // a verdict that changes no server changes no table
     start_routers_if_ready();
     touch();
 }
@@ -300,7 +302,6 @@ void Daemon::on_ipvs(const ipvs::ReconcileEvent& event) {
         log(Level::warning, ev::ipvs_failed,
             to_string(unstored->error) + ", ignoring: after a crash entries may be left behind");
     }
-    table_settled_ = true;
     start_routers_if_ready();
     touch();
 }

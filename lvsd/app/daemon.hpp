@@ -34,11 +34,12 @@ class Daemon {
     Daemon(asio::io_context& loop, const Options& options);
 
     [[nodiscard]] Result<void> start(config::Config config);
-    [[nodiscard]] const Options& options() const { return options_; }
 
    private:
     // start
     [[nodiscard]] Result<void> prepare_folders() const;
+    [[nodiscard]] Result<void> start_speaker();
+    void apply_routers();
     void begin_with_kernel_table();
     void start_machines();
     void start_routers_if_ready();
@@ -89,7 +90,6 @@ class Daemon {
     std::optional<config::Config> first_config_;  // until the kernel's table was read
     bool machines_started_ = false;
     bool routers_started_ = false;
-    bool table_settled_ = false;  // the kernel held the desired table, or cannot
     bool dirty_ = false;
     Time shown_at_{};
     bool stopping_ = false;

@@ -3,10 +3,14 @@
 // lvs_ctl: what lvsctl is made of. lvsctl asks a running lvsd over D-Bus (lvsd/dbus/api.md) and shows the
 // answer; it links no part of the daemon but the state's type and JSON.
 //
-//   main.cpp      options, exit codes
-//   fetch         finds lvsd (private socket, then system bus) and calls Describe()       blocks, with a
-//   deadline table         rows of cells made into aligned lines                                   pure
-//   status        a Snapshot as tables a person reads at a glance                         pure
+//   main          the command line; tables of commands (command.hpp)
+//   fetch         finds lvsd (private socket, then system bus) and asks         blocks, with a deadline
+//   terminal      colours, pager
+//   table         rows of cells made into aligned lines                         pure
+//   cells         a value of the state as a cell                                pure
+//   status        a Snapshot as tables a person reads at a glance               pure
+//   lists         one kind of object, filtered, as a table or JSON              pure
+//   show, watch, config_check     the commands
 //
 // Texts in the state can come from strangers (a real server's answer). Whatever is printed for people passes
 // printable(), so nothing can steer the terminal.

@@ -106,12 +106,32 @@ private:
     bool first_ = true;  // nothing written since the last opening bracket
 };
 
+template <class T>
+std::string written(const T& value) {
+    std::string out;
+    Writer(out).value(value);
+    return out;
+}
+
 }  // namespace
 
 std::string to_json(const Snapshot& snapshot) {
-    std::string out;
-    Writer(out).value(snapshot);
-    return out;
+    return written(snapshot);
+}
+std::string to_json(const Service& service) {
+    return written(service);
+}
+std::string to_json(const Server& server) {
+    return written(server);
+}
+std::string to_json(const RouterInstance& instance) {
+    return written(instance);
+}
+std::string to_json(const Check& check) {
+    return written(check);
+}
+std::string json_text(std::string_view text) {
+    return written(std::string(text));
 }
 
 }  // namespace lvs::state

@@ -227,6 +227,13 @@ struct Snapshot {
 // One JSON object on one line. Texts that are not UTF-8 get U+FFFD in place of what is wrong, so the result
 // always is. Integers never exceed 2^53 for times: they are whole microseconds.
 [[nodiscard]] std::string to_json(const Snapshot& snapshot);
+// The same for a part.
+[[nodiscard]] std::string to_json(const Service& service);
+[[nodiscard]] std::string to_json(const Server& server);
+[[nodiscard]] std::string to_json(const RouterInstance& instance);
+[[nodiscard]] std::string to_json(const Check& check);
+// A text as a JSON string, with its quotes.
+[[nodiscard]] std::string json_text(std::string_view text);
 
 // For lvsctl. Unknown members are passed over and missing ones keep their defaults: a newer or older lvsd can
 // be asked too. A member of the wrong type is an error.

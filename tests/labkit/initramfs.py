@@ -11,7 +11,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from . import packages
+from . import modules, packages
 from .kernels import Kernel, cache_lock
 from .paths import CACHE
 from .say import LabError, say
@@ -41,18 +41,19 @@ def archive(entries) -> bytes:
 def _constant_part(kernel: Kernel) -> bytes:
     sources = sorted(GUEST.glob("*.[ch]pp"))
     digest = hashlib.sha256(repr((COMPILE, MODULES, kernel.version)).encode())
-    for source in (*sources, Path(__file__)):
+    for source in (*sources, Path(__file__), *sorted((GUEST / "emulator").iterdir())):
         digest.update(source.read_bytes())
     cached = CACHE / "initramfs" / f"{kernel.name}-{digest.hexdigest()[:16]}.cpio"
     try:
         return cached.read_bytes()
     except FileNotFoundError:
         pass
+    emulator = modules.emulator(kernel)
     with cache_lock():
-        return _make(kernel, sources, cached)
+        return _make(kernel, sources, emulator, cached)
 
 
-def _make(kernel: Kernel, sources: list[Path], cached: Path) -> bytes:
+def _make(kernel: Kernel, sources: list[Path], emulator: Path, cached: Path) -> bytes:
     packages.ensure("vm")
     say(f"making the initial RAM disk for Linux {kernel.version}")
     cached.parent.mkdir(parents=True, exist_ok=True)
@@ -61,12 +62,12 @@ def _make(kernel: Kernel, sources: list[Path], cached: Path) -> bytes:
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if compiled.returncode != 0:
         raise LabError("the guest program does not compile:\n" + compiled.stdout)
-    modules = _module_files(kernel)
-    names = "".join(name + "\n" for name, _ in modules)
+    loaded = [*_module_files(kernel), (emulator.name, emulator.read_bytes())]
+    names = "".join(name + "\n" for name, _ in loaded)
     directories = [(name, 0o040755, b"") for name in ("lab", "lab/ko")]
     content = archive(directories + [("init", 0o100755, program.read_bytes()),
                                      ("lab/modules", 0o100644, names.encode()),
-                                     *((f"lab/ko/{name}", 0o100644, data) for name, data in modules)])
+                                     *((f"lab/ko/{name}", 0o100644, data) for name, data in loaded)])
     program.unlink()
     for old in cached.parent.glob(f"{kernel.name}-*.cpio"):
         old.unlink()

@@ -13,6 +13,7 @@ from .paths import CACHE, ROOT
 from .say import LabError, say, tail
 
 SOURCE = ROOT / "ipvs/kmod"
+EMULATOR = Path(__file__).resolve().parent / "guest/emulator"
 CHOICES = ("stock", "bundled", "none")
 
 
@@ -25,34 +26,46 @@ def bundled(kernel: Kernel) -> Path:
     """Builds the project's module out of tree and puts it ahead of the kernel's own (updates/, as DKMS does)."""
     if not (SOURCE / "Kbuild").exists():
         raise LabError("the bundled IPVS module is not built yet: this tree has no ipvs/kmod/Kbuild. Use --ipvs stock.")
-    place = CACHE / kernel.name / "bundled" / _fingerprint(kernel)
+    place = CACHE / kernel.name / "bundled" / _fingerprint(kernel, SOURCE)
     tree = place / "lib/modules" / kernel.version
     if (tree / "modules.dep.bin").exists():
         return tree
     headers = kernels.ensure_headers(kernel)
     with kernels.cache_lock():
         if not (tree / "modules.dep.bin").exists():
-            _build(headers, place / "build")
+            _build(SOURCE, headers, place / "build")
             _assemble(kernel, place / "build", tree)
     return tree
 
 
-def _fingerprint(kernel: Kernel) -> str:
+def emulator(kernel: Kernel) -> Path:
+    """The module that lets a guest outlive a fault of its emulator (guest/emulator says which)."""
+    work = CACHE / kernel.name / "emulator" / _fingerprint(kernel, EMULATOR)
+    module = work / "lab_emulator.ko"
+    if not module.exists():
+        headers = kernels.ensure_headers(kernel)
+        with kernels.cache_lock():
+            if not module.exists():
+                _build(EMULATOR, headers, work)
+    return module
+
+
+def _fingerprint(kernel: Kernel, source: Path) -> str:
     digest = hashlib.sha256(kernel.version.encode())
-    for path in sorted(SOURCE.rglob("*")):
+    for path in sorted(source.rglob("*")):
         if path.is_file() and (path.suffix in (".c", ".h", ".S") or path.name in ("Kbuild", "Makefile")):
-            digest.update(str(path.relative_to(SOURCE)).encode() + b"\0" + path.read_bytes())
+            digest.update(str(path.relative_to(source)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _build(headers: Path, work: Path) -> None:
-    say(f"building ipvs/kmod against {headers}")
+def _build(source: Path, headers: Path, work: Path) -> None:
+    say(f"building {source.relative_to(ROOT)} against {headers}")
     shutil.rmtree(work, ignore_errors=True)
-    shutil.copytree(SOURCE, work, ignore=shutil.ignore_patterns("*.o", "*.ko", "*.mod", "*.mod.c", ".*.cmd"))
+    shutil.copytree(source, work, ignore=shutil.ignore_patterns("*.o", "*.ko", "*.mod", "*.mod.c", ".*.cmd"))
     made = subprocess.run(["make", "-C", work, f"KDIR={headers}", f"-j{os.cpu_count()}"],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if made.returncode != 0:
-        raise LabError("the IPVS module does not build:\n" + tail(made.stdout))
+        raise LabError(f"{source.relative_to(ROOT)} does not build:\n" + tail(made.stdout))
 
 
 def _assemble(kernel: Kernel, work: Path, tree: Path) -> None:

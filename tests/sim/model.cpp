@@ -36,7 +36,8 @@ void Model::start(Time now, const Config& config, const IpAddress& address) {
     address_ = address;
     priority_ = config.priority.value();
     learned_ = config.interval;
-    zero_ = late_ = false;
+    zero_ = late_ = fell_ = false;
+    followed_.reset();
     lower_since_.reset();
     if (config.startup_delay > Duration(0)) {
         state_ = State::initialize;
@@ -54,8 +55,8 @@ void Model::stop() {
 
 void Model::configure(Time now, const Config& config) {
     advert_by_ = std::min(advert_by_, now + config.interval);
-    if (config.priority != config_.priority) priority_ = config.priority.value();
     config_ = config;
+    priority_ = config.priority.value();
     if (state_ == State::master) learned_ = config.interval;
     must_be_ = state_;
 }
@@ -71,14 +72,15 @@ void Model::hear(Time now, const Advert& advert, const IpAddress& from) {
     if (state_ == State::initialize || priority_ == 255) return;
     if (config_.version == Version::v2 && advert.interval != config_.interval) return;
     if (state_ == State::backup)
-        hear_in_backup(now, advert);
+        hear_in_backup(now, advert, from);
     else
         hear_in_master(advert, from);
     if (must_be_ == State::backup && state_ == State::master) {
         learned_ = advert.interval;
         listen(now);
-        zero_ = false;
+        zero_ = fell_ = false;
         lower_since_.reset();
+        followed_ = {from, advert.priority};
     }
 }
 
@@ -88,17 +90,25 @@ bool Model::leaves_lower_alone(Time now) {
     return now - *lower_since_ < config_.preempt_delay;
 }
 
-void Model::hear_in_backup(Time now, const Advert& advert) {
+void Model::hear_in_backup(Time now, const Advert& advert, const IpAddress& from) {
     if (advert.priority == 0) {
         if (takeover_at_) takeover_at_ = std::min(*takeover_at_, now + skew());
         zero_ = true;
+        fell_ = false;
         return;
     }
     const bool lower = advert.priority < priority_;
     if (!lower) lower_since_.reset();
-    if (lower && !leaves_lower_alone(now)) return;
+    if (lower && !leaves_lower_alone(now)) {
+        if (!followed_ || followed_->first != from || followed_->second < priority_) return;
+        if (takeover_at_) takeover_at_ = std::min(*takeover_at_, now + skew());
+        fell_ = true;
+        zero_ = false;
+        return;
+    }
+    followed_ = {from, advert.priority};
     learned_ = advert.interval;
-    zero_ = false;
+    zero_ = fell_ = false;
     late_ = false;
     listen(now);
 }
@@ -160,7 +170,8 @@ std::string Model::check_takeover(Time now, const Effects& effects) {
     if (!takeover_at_) return "took over without reason";
     if (now < *takeover_at_ - kExact) return "took over too early";
     if (now > *takeover_at_ + kExact) return "took over too late";
-    if ((reason == Reason::priority_zero) != zero_) return "took over for the wrong reason";
+    if ((reason == Reason::priority_zero) != zero_ || (reason == Reason::lower_priority) != fell_)
+        return "took over for the wrong reason";
     return {};
 }
 
@@ -168,13 +179,15 @@ std::string Model::check_time(Time now, const Machine& machine, State before, co
     std::string wrong;
     if (machine.state() == State::master && before != State::master) wrong = check_takeover(now, effects);
     if (before == State::initialize && machine.state() == State::backup) {
-        zero_ = false;
+        zero_ = fell_ = false;
+        followed_.reset();
         learned_ = config_.interval;  // it may have changed during the start-up delay
         listen(now);
     }
     if (before == State::master && machine.state() == State::backup && !must_be_) {
         if (!late_) wrong = "stepped down without being late";
-        zero_ = false;
+        zero_ = fell_ = false;
+        followed_.reset();
         lower_since_.reset();
         takeover_at_.reset();  // it asks first; that this ends is for the liveness phase to see
     }

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "vrrp/vrrp.hpp"
 
@@ -32,7 +33,7 @@ private:
     [[nodiscard]] std::string check_time(Time now, const Machine& machine, State before,
                                          const Effects& effects);
     [[nodiscard]] std::string check_takeover(Time now, const Effects& effects);
-    void hear_in_backup(Time now, const Advert& advert);
+    void hear_in_backup(Time now, const Advert& advert, const IpAddress& from);
     void hear_in_master(const Advert& advert, const IpAddress& from);
     [[nodiscard]] bool leaves_lower_alone(Time now);
     [[nodiscard]] Duration skew() const;
@@ -47,7 +48,9 @@ private:
     std::optional<Time> takeover_at_;  // backup: silence until here makes it master; unknown after a stall
     std::optional<Time> lower_since_;
     Time advert_by_{};
+    std::optional<std::pair<IpAddress, int>> followed_;  // the last master heard, and its priority then
     bool zero_ = false;
+    bool fell_ = false;
     bool must_answer_ = false;
     bool late_ = false;
 };

@@ -284,17 +284,24 @@ void Simulation::regroup(std::size_t host) {
     moving_ = false;
 }
 
+// The configuration as the others see it: with what the trackers add, over a reload too.
+Config Simulation::adjusted(const Node& node) {
+    auto config = node.config;
+    const int sum = config.priority.value() + node.adjust;
+    if (config.priority.value() != kOwner) config.priority = *Priority::make(std::clamp(sum, 1, kOwner - 1));
+    return config;
+}
+
 void Simulation::start(Node& node) {
     if (!node.linked || node.paused) return;
     if (!node.machine) {
         node.machine = std::make_unique<Machine>(node.config);
         node.model = Model();
         node.inbox.clear();
+        node.adjust = 0;
     }
     if (node.machine->running()) return;
-    auto config = node.machine->config();
-    config.priority = node.machine->priority();
-    node.model.start(local(node, now_), config, node.address);
+    node.model.start(local(node, now_), adjusted(node), node.address);
     give(node, Start{node.address});
 }
 
@@ -316,7 +323,7 @@ void Simulation::reload(Node& node) {
     note(node, fmt::format("reload: priority {} interval {}", node.config.priority.value(),
                            to_string(node.config.interval)));
     const State before = node.machine->state();
-    node.model.configure(local(node, now_), node.config);
+    node.model.configure(local(node, now_), adjusted(node));
     Effects effects;
     node.machine->configure(local(node, now_), node.config, effects);
     settle(node, before, effects);
@@ -326,6 +333,7 @@ void Simulation::tracker(Node& node) {
     if (!node.machine || node.paused) return;
     const auto priority = *Priority::make(random_.between(1, 254));
     note(node, fmt::format("tracker: priority {}", priority.value()));
+    if (node.config.priority.value() != kOwner) node.adjust = priority.value() - node.config.priority.value();
     node.model.set_priority(local(node, now_), priority.value());
     give(node, SetPriority{priority});
 }

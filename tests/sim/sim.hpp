@@ -26,6 +26,7 @@ struct Node {
     Config config;
     IpAddress address;
     std::int64_t drift_ppm = 0;
+    int adjust = 0;                    // by trackers
     std::unique_ptr<Machine> machine;  // null: crashed
     Model model;
     bool linked = true;  // the interface is up
@@ -94,6 +95,7 @@ private:
     void regroup(std::size_t host);
     void deliver(Node& node, std::size_t packet);
     void wake(Node& node);
+    [[nodiscard]] static Config adjusted(const Node& node);
     void start(Node& node);
     void crash(Node& node);
     void reload(Node& node);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A short churn; tests/kernel/churn.py with --seconds 120 is the long one."""
+"""A short churn of our own module; tests/kernel/churn.py with --seconds 120 is the long one."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-LAB = {"memory": 2048, "timeout": 900}
+LAB = {"ipvs": "bundled", "memory": 2048, "timeout": 900}
 CHURN = Path(__file__).resolve().parents[1] / "kernel/churn.py"
 
 

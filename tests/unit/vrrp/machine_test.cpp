@@ -190,7 +190,7 @@ TEST(Group, AMemberWaitsForThePromotion) {
     EXPECT_EQ(bench.pass(1h), (EffectList{Ready{}}));
     EXPECT_TRUE(bench.machine.ready());
     EXPECT_EQ(bench.give(Promote{}), (EffectList{SendAdvert{100}, AddAddresses{}, Announce{},
-                                                 StateChanged{State::backup, State::master, Reason::group}}));
+                                                 StateChanged{State::backup, State::master, Reason::master_down}}));
 }
 
 TEST(Group, AMasterOnTheWireEndsReadiness) {
@@ -269,7 +269,7 @@ TEST(Reload, AShorterIntervalIsNotMistakenForAStall) {
 }
 
 TEST(Names, AreAllThere) {
-    for (int i = 0; i <= static_cast<int>(Reason::group); ++i)
+    for (int i = 0; i <= static_cast<int>(Reason::failover); ++i)
         EXPECT_NE(to_string(static_cast<Reason>(i)), "?");
     for (std::size_t i = 0; i < kDiscards; ++i)
         EXPECT_NE(to_string(static_cast<Discard>(i)), "?");
