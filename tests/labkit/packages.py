@@ -24,6 +24,7 @@ GROUPS = {
     "cluster": ("iproute2", "iputils-ping", "procps"),
     "module": ("make", "gcc-12", "kmod", "xz-utils"),
     "demo": ("ipvsadm",),
+    "package": ("debootstrap", "lintian", "mandoc", "fakeroot", "dpkg-dev"),
     "compare": ("keepalived",),
     "test": (
         "python3-pytest", "cpio", "ipvsadm", "keepalived", "nginx-light", "curl", "tcpdump", "dbus", "iputils-arping",
