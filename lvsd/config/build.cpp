@@ -384,6 +384,7 @@ RouterDraft build_router(const std::string& name, const Value& value, Report& re
     router.addresses = fields.get_or("addresses", router.addresses);
     router.source4 = maybe<IpAddress>(fields, "source4");
     router.source6 = maybe<IpAddress>(fields, "source6");
+    router.virtual_mac = fields.get_or("virtual_mac", router.virtual_mac);
     if (!router.addresses.empty())
         for (const auto& item : std::get<List>(find(*fields.table, "addresses")->value.data))
             out.address_places.push_back(item.place);

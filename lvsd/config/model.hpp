@@ -33,6 +33,7 @@ struct VirtualRouter {
     Priority priority = Priority::of(100);
     Duration advert_interval = std::chrono::seconds(1);  // 10 ms .. 40.95 s, whole centiseconds
     bool preempt = true;
+    bool virtual_mac = false;
     std::vector<Prefix> addresses;     // the virtual IPs, in file order
     std::optional<IpAddress> source4;  // source of IPv4 adverts; default: the interface's first address
     std::optional<IpAddress> source6;  // source of IPv6 adverts; default: the interface's link-local address

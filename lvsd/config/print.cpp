@@ -96,6 +96,7 @@ private:
         line("addresses = {}", list(router.addresses, text_of<Prefix>));
         if (router.source4) line("source4 = {}", text_of(*router.source4));
         if (router.source6) line("source6 = {}", text_of(*router.source6));
+        line("virtual_mac = {}", router.virtual_mac);
     }
 
     void print(const VirtualService& service) {

@@ -159,6 +159,17 @@ constexpr std::array kRouter{
             .type = ValueType::address,
             .doc = "Source address of IPv6 adverts. Default: the link-local address of the interface.",
             .example = R"("fe80::2")"},
+    KeySpec{
+        .key = "virtual_mac",
+        .type = ValueType::boolean,
+        .fallback = "false",
+        .doc =
+            "Whether the virtual addresses have a MAC address of their own that moves with them, "
+            "00:00:5e:00:01:VRID for IPv4 and 00:00:5e:00:02:VRID for IPv6, so that neighbours need not "
+            "learn a new one at a failover. The addresses then live on a device of lvsd's own "
+            "(vrrp4.VRID.N, a macvlan on the interface). For IPv4, arp_ignore=1 and arp_announce=2 are set "
+            "on the interface meanwhile.",
+        .example = "true"},
 };
 
 constexpr std::array kService{

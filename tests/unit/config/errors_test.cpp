@@ -113,6 +113,7 @@ TEST(Errors, WrongType) {
     EXPECT_EQ(in_router("priority = '150'"),
               "5:12: `priority` is \"150\", expected an integer from 1 to 255\n");
     EXPECT_EQ(in_router("preempt = 1"), "5:11: `preempt` is 1, expected true or false\n");
+    EXPECT_EQ(in_router("virtual_mac = 'yes'"), "5:15: `virtual_mac` is \"yes\", expected true or false\n");
     EXPECT_EQ(in_router("advert_interval = 1"),
               "5:19: `advert_interval` is 1, expected a duration from 10ms to 40.95s in steps of 10ms, such "
               "as \"2s\" or "

@@ -36,6 +36,7 @@ priority = 100
 advert_interval = "1s"
 preempt = true
 addresses = ["192.0.2.10/24"]
+virtual_mac = false
 
 [virtual_service."web.1"]
 address = "192.0.2.10:80"

@@ -71,6 +71,7 @@ private:
         out.priority = Priority::make(number(1, 255)).value();
         out.advert_interval = std::chrono::milliseconds(10 * number(1, 4095));
         out.preempt = flip();
+        out.virtual_mac = flip();
         const auto first = family();
         for (std::int64_t i = number(1, 4); i > 0; --i)
             out.addresses.push_back(prefix(i == 1 ? first : family()));
