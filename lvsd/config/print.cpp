@@ -71,6 +71,8 @@ public:
         line("on_stop = {}", text_of(config.global.on_stop));
         line("reconcile_interval = {}", text_of(config.global.reconcile_interval));
         line("checker_user = {}", text(config.global.checker_user));
+        print(config.notify);
+        print(config.metrics);
         for (const auto& router : config.routers)
             print(router);
         for (const auto& service : config.services)
@@ -85,6 +87,25 @@ private:
         out_ += '\n';
     }
 
+    void print(const Notify& notify) {
+        line("\n[notify]");
+        print_command("command", notify.command);
+        line("events = {}", list(notify.events, text));
+        line("user = {}", text(notify.user));
+        line("timeout = {}", text_of(notify.timeout));
+    }
+
+    void print(const Metrics& metrics) {
+        line("\n[metrics]");
+        if (const auto* endpoint = std::get_if<Endpoint>(&metrics.listen))
+            line("listen = {}", text_of(*endpoint));
+        if (const auto* path = std::get_if<std::string>(&metrics.listen)) line("listen = {}", text(*path));
+    }
+
+    void print_command(std::string_view key, const std::vector<std::string>& command) {
+        if (!command.empty()) line("{} = {}", key, list(command, text));
+    }
+
     void print(const VirtualRouter& router) {
         line("\n[virtual_router.{}]", bare(router.name));
         line("interface = {}", text(router.interface));
@@ -96,6 +117,7 @@ private:
         if (router.source4) line("source4 = {}", text_of(*router.source4));
         if (router.source6) line("source6 = {}", text_of(*router.source6));
         line("virtual_mac = {}", router.virtual_mac);
+        print_command("notify", router.notify);
     }
 
     void print(const VirtualService& service) {
@@ -116,6 +138,7 @@ private:
             line("persistence_prefix = {}", service.persistence_prefix);
         }
         line("one_packet = {}", service.one_packet);
+        print_command("notify", service.notify);
         print_servers(service);
     }
 

@@ -4,6 +4,8 @@
 // what is plainly wrong while typing; lvsd --check says the last word.
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "lvsd/config/value.hpp"
 
 namespace lvs::config {
@@ -157,6 +159,10 @@ std::string check_of(const KindSpec& kind) {
     return fmt::format("    {{{}}}", object(kind.doc, keys));
 }
 
+std::string_view doc_of(std::string_view section) {
+    return std::ranges::find(sections(), section, &Section::name)->doc;
+}
+
 }  // namespace
 
 std::string json_schema(std::span<const KindSpec> kinds) {
@@ -164,10 +170,12 @@ std::string json_schema(std::span<const KindSpec> kinds) {
     return fmt::format(
         "{{\n\"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n\"title\": \"lvsd.toml\",\n"
         "\"type\": \"object\", \"additionalProperties\": false,\n\"properties\": {{\n"
-        "  \"global\": {{{}}},\n  \"virtual_router\": {},\n  \"virtual_service\": {}\n}},\n"
+        "  \"global\": {{{}}},\n  \"notify\": {{{}}},\n  \"metrics\": {{{}}},\n  \"virtual_router\": {},\n  "
+        "\"virtual_service\": {}\n}},\n"
         "\"$defs\": {{\n  \"server\": {{\"anyOf\": [{{{}}}, {{{}}}]}},\n"
         "  \"check\": {{\"anyOf\": [{{\"enum\": [{}]}},\n{}\n  ]}}\n}}\n}}\n",
-        object(all[0].doc, global_keys()), named(all[1].doc, router_keys()),
+        object(all[0].doc, global_keys()), object(doc_of("notify"), notify_keys()),
+        object(doc_of("metrics"), metrics_keys()), named(all[1].doc, router_keys()),
         named(all[2].doc, service_keys()), pattern(kHostPattern), object(all[3].doc, server_keys()),
         joined(kinds, [](const KindSpec& kind) { return text(kind.kind); }), joined(kinds, check_of));
 }

@@ -112,6 +112,8 @@ inline constexpr std::size_t kMaxName = 64;
 // ---- the key tables (sections.cpp) ------------------------------------------------------------------------
 
 [[nodiscard]] std::span<const KeySpec> global_keys();
+[[nodiscard]] std::span<const KeySpec> notify_keys();   // observe.cpp
+[[nodiscard]] std::span<const KeySpec> metrics_keys();  // observe.cpp
 [[nodiscard]] std::span<const KeySpec> router_keys();
 [[nodiscard]] std::span<const KeySpec> service_keys();
 [[nodiscard]] std::span<const KeySpec> server_keys();
@@ -145,9 +147,18 @@ struct RouterDraft {
 };
 struct Draft {
     Global global;
+    Notify notify;
+    Metrics metrics;
     std::vector<RouterDraft> routers;
     std::vector<ServiceDraft> services;
 };
+
+// observe.cpp
+[[nodiscard]] Notify build_notify(const Value& value, Report& report);
+[[nodiscard]] Metrics build_metrics(const Value& value, Report& report);
+// The argv of a program; its first item is an absolute path.
+[[nodiscard]] std::vector<std::string> read_command(const Fields& fields, std::string_view key,
+                                                    Report& report);
 
 [[nodiscard]] Draft build(const Value& root, std::span<const KindSpec> kinds, Report& report);
 void validate(const Draft& draft, std::span<const KindSpec> kinds, Report& report);
