@@ -27,13 +27,13 @@ struct Arguments {
     std::string log_level = "info";
 };
 
-// The worker lies beside us in a build tree, and in libexec once installed.
-std::string find_checker() {
+// Our other programs lie beside us in a build tree, and in libexec once installed.
+std::string find_program(const std::string& name) {
     std::error_code error;
     const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-    const auto sibling = self.parent_path() / "lvsd-checker";
+    const auto sibling = self.parent_path() / name;
     if (!error && std::filesystem::exists(sibling, error)) return sibling;
-    return LVSD_LIBEXECDIR "/lvsd-checker";
+    return LVSD_LIBEXECDIR "/" + name;
 }
 
 lvs::Level parse_level(const std::string& name) {
@@ -120,7 +120,8 @@ int run(const Arguments& arguments) {
 int main(int argc, char** argv) {
     lvs::use_stderr_log();
     Arguments arguments;
-    arguments.options.checker_path = find_checker();
+    arguments.options.checker_path = find_program("lvsd-checker");
+    arguments.options.runner_path = find_program("lvsd-runner");
     CLI::App cli("lvsd: keeps virtual IPs alive and spreads their traffic over healthy real servers");
     declare(cli, arguments);
     CLI11_PARSE(cli, argc, argv);

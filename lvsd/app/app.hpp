@@ -27,6 +27,7 @@ struct Options {
     std::string socket_path = "/run/lvsd/lvsd.sock";
     std::string state_dir = "/var/lib/lvsd";
     std::string checker_path;
+    std::string runner_path;  // the program that runs scripts
 };
 
 inline constexpr Duration kRouterHold = std::chrono::seconds(10);

@@ -38,7 +38,9 @@ void Daemon::push_desired() {
             patch.emplace(key,
                           found == engine_.desired().end() ? std::nullopt : std::optional(found->second));
         }
+        const auto begin = monotonic_now();
         reconciler_->change_desired(patch);
+        stats_.plan_duration.observe(monotonic_now() - begin);
     });
 }
 
@@ -88,23 +90,6 @@ void Daemon::on_role(const vrrp::Event& event) {
     engine::Changes changes;
     engine_.on_role(monotonic_now(), event.router, event.family, event.to == vrrp::State::master, changes);
     after_engine(changes);
-}
-
-// Here routers that track the service are told.
-void Daemon::on_quorum(const engine::QuorumChanged& change) {
-    log(change.held ? Level::notice : Level::warning, ev::service_quorum,
-        fmt::format("service {} {} its quorum", change.service, change.held ? "has" : "lost"),
-        {{"reason", change.reason}});
-}
-
-void Daemon::report_control(const engine::Change& change) {
-    if (const auto* quorum = std::get_if<engine::QuorumChanged>(&change)) on_quorum(*quorum);
-    if (const auto* panic = std::get_if<engine::PanicChanged>(&change))
-        log(panic->panics ? Level::error : Level::notice, ev::service_panic,
-            panic->panics
-                ? fmt::format("service {}: too few servers are healthy, using all of them", panic->service)
-                : fmt::format("service {}: enough servers are healthy again", panic->service),
-            {{"reason", panic->reason}});
 }
 
 }  // namespace lvs::app

@@ -12,7 +12,7 @@
 #include <filesystem>
 
 #include "lvsd/app/convert.hpp"
-#include "lvsd/base/log.hpp"
+#include "lvsd/app/event_of.hpp"
 #include "lvsd/base/messages.hpp"
 
 namespace lvs::app {
@@ -21,6 +21,8 @@ namespace {
 constexpr Duration kShowDelay = std::chrono::milliseconds(20);  // a burst of changes is shown once
 constexpr Duration kFreshFor = std::chrono::milliseconds(100);   // who asks again sooner gets the same
 constexpr Duration kStopLimit = std::chrono::seconds(5);
+constexpr Duration kScriptsLimit = std::chrono::seconds(3);      // for scripts that are told of the stop
+constexpr Duration kScriptsPoll = std::chrono::milliseconds(20);
 
 std::string host_name() {
     std::array<char, 256> name{};
@@ -37,7 +39,10 @@ Result<void> make_folder(const std::string& path, mode_t mode) {
 
 Daemon::Daemon(asio::io_context& loop, const Options& options)
     : loop_(loop), options_(options), signals_(loop), hold_timer_(loop), show_timer_(loop), watchdog_timer_(loop),
-      stop_timer_(loop), engine_timer_(loop), drain_timer_(loop) {
+      stop_timer_(loop), engine_timer_(loop), drain_timer_(loop),
+      metrics_(loop, [this](metrics::Format format) { return expose(format); }),
+      notifier_(loop, options.runner_path, stats_.notify, [this](events::Event event) { tell(std::move(event)); }),
+      loop_probe_(loop), scripts_timer_(loop) {
     facts_.hostname = host_name();
     facts_.started_ns = wall_clock_ns();
     facts_.config.path = options.config_path;
@@ -54,11 +59,13 @@ Result<void> Daemon::start(config::Config config) {
     if (auto made = prepare_folders(); !made) return made;
     bus_.emplace(loop_);
     bus_->on_call([this] { refresh(); });
+    bus_->show_events(stream_);
     if (auto listening = bus_->listen(options_.socket_path); !listening) return listening;
     if (!config.routers.empty())
         if (auto started = start_speaker(); !started) return started;
     watch_signals();
     arm_watchdog();
+    probe_loop();
     bus_->use_system_bus();
     first_config_ = std::move(config);
     begin_with_kernel_table();
@@ -78,7 +85,7 @@ Result<void> Daemon::start_speaker() {
 void Daemon::apply_routers() {
     if (!speaker_) return;
     if (auto applied = speaker_->apply(router_specs(engine_.config())); !applied)
-        log(Level::error, ev::vrrp_trouble, to_string(applied.error()));
+        tell(router_trouble(applied.error()));
 }
 
 void Daemon::begin_with_kernel_table() {
@@ -105,20 +112,24 @@ void Daemon::start_machines() {
         loop_, checkers::WorkerClient::Options{.program = options_.checker_path, .user = config.global.checker_user},
         checkers::WorkerClient::Callbacks{
             .on_transition = [this](const checkers::Transition& transition) { on_verdict(transition); },
-            .on_status = [this](const checkers::Status&) { touch(); },
+            .on_status =
+                [this](const checkers::Status& status) {
+                    measure_check(status);
+                    touch();
+                },
             .on_worker = [this](bool up, const std::string& reason) { on_worker(up, reason); },
-            .on_heartbeat = {}});
+            .on_heartbeat = [this](const checkers::wire::Heartbeat& heartbeat) { measure_checker(heartbeat); }});
     machines_started_ = true;
     hold_timer_.expires_after(kRouterHold);
     hold_timer_.async_wait([this](error_code error) {
         if (!error) start_routers();
     });
     put_in_force(std::move(config));
-    log(Level::notice, ev::start, "started",
-        {{"version", LVSD_VERSION},
-         {"config", options_.config_path},
-         {"routers", engine_.config().routers.size()},
-         {"services", engine_.config().services.size()}});
+    tell(daemon_event(ev::start, Level::notice, "started",
+                      {{"version", LVSD_VERSION},
+                       {"config", options_.config_path},
+                       {"routers", fmt::format("{}", engine_.config().routers.size())},
+                       {"services", fmt::format("{}", engine_.config().services.size())}}));
     start_routers_if_ready();
 }
 
@@ -173,15 +184,17 @@ void Daemon::reload() {
         facts_.config.last_ok = false;
         facts_.config.last_error = config::to_string(loaded.diagnostics.front());
         for (const auto& diagnostic : loaded.diagnostics)
-            log(Level::error, ev::reload_refused, config::to_string(diagnostic));
-        log(Level::error, ev::reload_refused, "the configuration is invalid, nothing was changed",
-            {{"errors", loaded.diagnostics.size()}});
+            tell(daemon_event(ev::reload_refused, Level::error, config::to_string(diagnostic)));
+        tell(daemon_event(ev::reload_refused, Level::error, "the configuration is invalid, nothing was changed",
+                          {{"errors", fmt::format("{}", loaded.diagnostics.size())}}));
     } else {
+        const auto changes = config::to_string(config::diff(engine_.config(), *loaded.config));
         put_in_force(std::move(*loaded.config));
-        log(Level::notice, ev::reload, "configuration reloaded",
-            {{"generation", facts_.config.generation},
-             {"routers", engine_.config().routers.size()},
-             {"services", engine_.config().services.size()}});
+        tell(daemon_event(ev::reload, Level::notice, "configuration reloaded",
+                          {{"generation", fmt::format("{}", facts_.config.generation)},
+                           {"changes", changes},
+                           {"routers", fmt::format("{}", engine_.config().routers.size())},
+                           {"services", fmt::format("{}", engine_.config().services.size())}}));
     }
     manager_.ready("Running");
     last_status_.clear();
@@ -196,11 +209,15 @@ void Daemon::put_in_force(config::Config config) {
     facts_.config.loaded = facts_.config.last_attempt = state::WallTime(Duration(now));
     facts_.config.last_ok = true;
     facts_.config.last_error.clear();
+    serve_metrics();
+    notifier_.configure(engine_.config());
     reconciler_->set_interval(engine_.config().global.reconcile_interval);
     after_engine(changes);
     std::vector<checkers::CheckSpec> specs;
-    for (const auto& wanted : engine_.checks())
+    const auto checks = engine_.checks();
+    for (const auto& wanted : checks)
         specs.push_back(check_spec(wanted));
+    name_checks(checks);
     if (facts_.worker.state == state::WorkerState::off && !specs.empty()) {
         facts_.worker.state = state::WorkerState::starting;
         facts_.worker.since = state::WallTime(Duration(now));
@@ -209,7 +226,7 @@ void Daemon::put_in_force(config::Config config) {
     checkers_->configure(specs);
     if (!routers_started_) return;
     if (!speaker_ && !engine_.config().routers.empty())
-        if (auto started = start_speaker(); !started) log(Level::error, ev::vrrp_trouble, to_string(started.error()));
+        if (auto started = start_speaker(); !started) tell(router_trouble(started.error()));
     apply_routers();
 }
 
@@ -217,11 +234,11 @@ void Daemon::put_in_force(config::Config config) {
 
 void Daemon::on_verdict(const checkers::Transition& transition) {
     if (transition.state == checkers::State::unknown || stopping_) return;
+    tell_check(transition);
     engine::Changes changes;
     engine_.on_verdict(monotonic_now(), engine::CheckId{static_cast<std::uint32_t>(transition.id)},
                        transition.state == checkers::State::up, transition.reason, changes);
-    report(changes);
-    if (!changes.empty()) push_desired();  // a verdict that changes no server changes no table
+    after_engine(changes);
     start_routers_if_ready();
     touch();
 }
@@ -230,29 +247,13 @@ void Daemon::on_worker(bool up, const std::string& reason) {
     facts_.worker.state = up ? state::WorkerState::running : state::WorkerState::lost;
     facts_.worker.since = state::WallTime(Duration(wall_clock_ns()));
     if (!up) ++facts_.worker.restarts;
-    if (up)
-        log(Level::info, ev::worker_ready, "the checker runs");
-    else
-        log(Level::warning, ev::worker_lost, "the checker is gone, the last known health stands, restarting it",
-            {{"reason", reason}});
+    tell(worker_event(up, reason));
     touch();
 }
 
 void Daemon::report(const engine::Changes& changes) {
-    for (const auto& change : changes) {
-        if (const auto* server = std::get_if<engine::ServerChanged>(&change))
-            log(server->to == engine::ServerState::down ? Level::warning : Level::notice, ev::check_state,
-                fmt::format("{} is {}", to_string(server->server), engine::to_string(server->to)),
-                {{"service", server->service},
-                 {"from", engine::to_string(server->from)},
-                 {"reason", server->reason}});
-        else if (const auto* service = std::get_if<engine::ServiceChanged>(&change))
-            log(service->to == engine::ServiceState::down ? Level::error : Level::notice, ev::service_state,
-                fmt::format("service {} is {}", service->service, engine::to_string(service->to)),
-                {{"from", engine::to_string(service->from)}, {"reason", service->reason}});
-        else
-            report_control(change);
-    }
+    for (const auto& change : changes)
+        tell(std::visit([](const auto& which) { return event_of(which); }, change));
 }
 
 // ---- the kernel's table -------------------------------------------------------------------------------------
@@ -270,34 +271,27 @@ void Daemon::ask_ipvs_version() {
 }
 
 void Daemon::on_ipvs(const ipvs::ReconcileEvent& event) {
+    measure_kernel(event);
     const auto now = state::WallTime(Duration(wall_clock_ns()));
     if (const auto* applied = std::get_if<ipvs::Applied>(&event)) {
-        log(Level::info, ev::ipvs_applied, "table written to the kernel",
-            {{"commands", applied->commands}, {"took", to_string(applied->took)}});
+        tell(event_of(*applied));
         facts_.ipvs.last_applied = now;
         if (facts_.ipvs.module.empty()) ask_ipvs_version();
     } else if (const auto* drifted = std::get_if<ipvs::Drifted>(&event)) {
         facts_.ipvs.repairs += drifted->repairs.size();
         for (const auto& repair : drifted->repairs)
-            log(Level::warning, ev::ipvs_drift, "somebody else changed the table, repairing",
-                {{"repair", ipvs::to_string(repair)}});
+            tell(event_of(repair));
     } else if (const auto* troubled = std::get_if<ipvs::Troubled>(&event)) {
-        facts_.ipvs.last_error = troubled->error               ? to_string(*troubled->error)
-                                 : !troubled->errors.empty() ? to_string(troubled->errors.front().error)
-                                                              : "the kernel's table is not as desired";
-        log(Level::error, ev::ipvs_failed, facts_.ipvs.last_error,
-            {{"refused", troubled->errors.size()}, {"retry_in", to_string(troubled->retry_after)}});
-        for (const auto& refused : troubled->errors)
-            log(Level::error, ev::ipvs_failed, to_string(refused.error),
-                {{"command", ipvs::to_string(refused.command)}});
-    } else if (std::holds_alternative<ipvs::Recovered>(event)) {
+        facts_.ipvs.last_error = describe(*troubled);
+        for (auto& told : events_of(*troubled))
+            tell(std::move(told));
+    } else if (const auto* recovered = std::get_if<ipvs::Recovered>(&event)) {
         facts_.ipvs.last_error.clear();
         facts_.ipvs.module.clear();  // it may be another one now
         ask_ipvs_version();
-        log(Level::notice, ev::ipvs_applied, "the kernel's table is as desired again");
+        tell(event_of(*recovered));
     } else if (const auto* unstored = std::get_if<ipvs::NotStored>(&event)) {
-        log(Level::warning, ev::ipvs_failed,
-            to_string(unstored->error) + ", ignoring: after a crash entries may be left behind");
+        tell(event_of(*unstored));
     }
     start_routers_if_ready();
     touch();
@@ -316,23 +310,14 @@ void Daemon::watch_routers() {
 }
 
 void Daemon::on_router_event(const vrrp::Event& event) {
-    switch (event.kind) {
-        case vrrp::Event::Kind::state:
-            log(Level::notice, ev::vrrp_state, fmt::format("{} is {}", event.router, vrrp::to_string(event.to)),
-                {{"family", to_string(event.family)},
-                 {"from", vrrp::to_string(event.from)},
-                 {"reason", describe(event)}});
-            if (!stopping_) on_role(event);
-            break;
-        case vrrp::Event::Kind::waiting:
-            log(Level::notice, ev::vrrp_state, fmt::format("{}: {}", event.router, describe(event)),
-                {{"family", to_string(event.family)}});
-            break;
-        case vrrp::Event::Kind::trouble:
-            log(Level::warning, ev::vrrp_trouble, describe(event),
-                {{"router", event.router}, {"family", to_string(event.family)}});
-            break;
-    }
+    auto told = event_of(event);
+    const auto& routers = engine_.config().routers;
+    const auto router = std::ranges::find(routers, event.router, &config::VirtualRouter::name);
+    if (router != routers.end())
+        told.details.emplace_back("priority", fmt::format("{}", router->priority.value()));
+    const bool role = event.kind == vrrp::Event::Kind::state;
+    tell(std::move(told), event.time);
+    if (role && !stopping_) on_role(event);
     touch();
 }
 
@@ -366,6 +351,7 @@ void Daemon::show() {
         manager_.status(line);
         last_status_ = std::move(line);
     }
+    shown_ = snapshot;
     bus_->update(std::move(snapshot));
 }
 
@@ -393,7 +379,7 @@ void Daemon::stop() {
     if (stopping_) return;
     stopping_ = true;
     manager_.stopping();
-    log(Level::notice, ev::stop, "stopping");
+    tell(daemon_event(ev::stop, Level::notice, "stopping"));
     hold_timer_.cancel();
     if (speaker_) {
         speaker_->stop();  // the peer takes over now; everything below is without hurry
@@ -405,7 +391,8 @@ void Daemon::stop() {
     stop_timer_.expires_after(kStopLimit);
     stop_timer_.async_wait([this](error_code error) {
         if (error) return;
-        log(Level::warning, ev::ipvs_failed, "the kernel does not answer, leaving entries to the next start");
+        tell(daemon_event(ev::ipvs_failed, Level::warning,
+                          "the kernel does not answer, leaving entries to the next start"));
         finish_stop();
     });
     if (!reconciler_ || (engine_.config().services.empty() && reconciler_->owned().empty())) {
@@ -420,8 +407,26 @@ void Daemon::finish_stop() {
     stop_timer_.cancel();
     engine_timer_.cancel();
     drain_timer_.cancel();
+    scripts_end_ = monotonic_now() + kScriptsLimit;
+    end_scripts();
+}
+
+// Everything that matters to others is done; now there is time to tell of it, to scripts and on the bus.
+void Daemon::end_scripts() {
+    scripts_timer_.expires_after(kScriptsPoll);
+    scripts_timer_.async_wait([this](error_code error) {
+        if (error) return;
+        if (notifier_.is_idle() || monotonic_now() >= scripts_end_) return end_loop();
+        end_scripts();
+    });
+}
+
+void Daemon::end_loop() {
+    notifier_.stop();
     show_timer_.cancel();
     watchdog_timer_.cancel();
+    loop_probe_.cancel();
+    metrics_.stop();
     signals_.cancel();
     bus_->stop();
     kernel_->close();

@@ -6,13 +6,17 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "checkers/client.hpp"
 #include "ipvs/netlink.hpp"
 #include "ipvs/reconciler.hpp"
 #include "lvsd/app/app.hpp"
+#include "lvsd/app/notifier.hpp"
 #include "lvsd/dbus/dbus.hpp"
 #include "lvsd/engine/engine.hpp"
+#include "lvsd/events/events.hpp"
+#include "lvsd/metrics/server.hpp"
 #include "lvsd/runtime/asio.hpp"
 #include "lvsd/runtime/runtime.hpp"
 #include "lvsd/state/state.hpp"
@@ -57,16 +61,28 @@ class Daemon {
     void watch_routers();
     void on_router_event(const vrrp::Event& event);
     void report(const engine::Changes& changes);
+    void name_checks(const std::vector<engine::CheckWanted>& checks);
+    void tell_check(const checkers::Transition& transition);
+
+    // tell.cpp: everything that happens passes here, and goes to every reader of the stream
+    void tell(events::Event event);
+    void tell(events::Event event, Time when);
     void push_desired();
 
     // control.cpp: what the engine decided, carried to the others
     void after_engine(const engine::Changes& changes);
-    void report_control(const engine::Change& change);
-    void on_quorum(const engine::QuorumChanged& change);
     void on_role(const vrrp::Event& event);
     void on_table();
     void arm_engine();
     void watch_drains();
+    // measure.cpp
+    void serve_metrics();
+    [[nodiscard]] metrics::Exposition expose(metrics::Format format);
+    void measure_routers();
+    void measure_check(const checkers::Status& status);
+    void measure_checker(const checkers::wire::Heartbeat& heartbeat);
+    void measure_kernel(const ipvs::ReconcileEvent& event);
+    void probe_loop();
 
     // what is shown
     void touch();  // something changed: show it soon
@@ -76,6 +92,8 @@ class Daemon {
 
     void stop();
     void finish_stop();
+    void end_scripts();
+    void end_loop();
 
     asio::io_context& loop_;
     Options options_;
@@ -97,6 +115,21 @@ class Daemon {
     std::optional<vrrp::Speaker> speaker_;
     std::optional<asio::posix::stream_descriptor> router_events_;
     std::optional<dbus::BusServer> bus_;
+
+    events::Stream stream_;
+    struct NamedCheck {
+        std::string kind, target;
+        checkers::State state = checkers::State::unknown;  // as last told
+    };
+    std::unordered_map<std::uint32_t, NamedCheck> check_names_;  // by check id
+
+    metrics::Stats stats_;
+    metrics::Server metrics_;
+    Notifier notifier_;
+    asio::steady_timer loop_probe_;
+    asio::steady_timer scripts_timer_;
+    Time scripts_end_{};  // when stopping: not waited for longer
+    std::shared_ptr<const state::Snapshot> shown_;  // null: nothing yet
 
     std::optional<config::Config> first_config_;  // until the kernel's table was read
     bool machines_started_ = false;

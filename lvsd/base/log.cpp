@@ -7,9 +7,8 @@
 #include <cstdio>
 
 namespace lvs {
-namespace {
 
-std::string_view level_name(Level level) {
+std::string_view to_string(Level level) {
     switch (level) {
         case Level::error: return "error";
         case Level::warning: return "warning";
@@ -19,6 +18,8 @@ std::string_view level_name(Level level) {
     }
     return "?";
 }
+
+namespace {
 
 bool needs_quotes(std::string_view value) {
     return value.empty() || value.find_first_of(" \"=\n\t") != std::string_view::npos;
@@ -51,13 +52,17 @@ void set_log_sink(LogSink sink) { the_sink = sink; }
 void set_log_level(Level most_verbose) { the_level = most_verbose; }
 
 void log(Level level, const EventId& id, std::string_view message, std::initializer_list<Field> fields) {
+    log(level, id, message, std::span(fields.begin(), fields.size()));
+}
+
+void log(Level level, const EventId& id, std::string_view message, std::span<const Field> fields) {
     if (level > the_level.load(std::memory_order_relaxed)) return;
-    the_sink.load()(level, id, message, std::span(fields.begin(), fields.size()));
+    the_sink.load()(level, id, message, fields);
 }
 
 std::string format_line(Level level, const EventId& id, std::string_view message,
                         std::span<const Field> fields) {
-    auto line = fmt::format("{:<7} {}: {}", level_name(level), id.name, message);
+    auto line = fmt::format("{:<7} {}: {}", to_string(level), id.name, message);
     for (const auto& field : fields) {
         line += fmt::format(" {}=", field.key);
         append_value(line, field.value);

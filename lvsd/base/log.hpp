@@ -19,6 +19,8 @@ namespace lvs {
 
 enum class Level { error = 3, warning = 4, notice = 5, info = 6, debug = 7 };  // syslog numbers
 
+[[nodiscard]] std::string_view to_string(Level level);  // "warning"
+
 struct EventId {
     std::string_view name;  // "vrrp-state"
     std::string_view uuid;  // journal MESSAGE_ID, 32 hex digits
@@ -39,6 +41,7 @@ void set_log_sink(LogSink sink);
 void set_log_level(Level most_verbose);
 
 void log(Level level, const EventId& id, std::string_view message, std::initializer_list<Field> fields = {});
+void log(Level level, const EventId& id, std::string_view message, std::span<const Field> fields);
 
 // The plain form: `message key=value key="two words"`. Used by the stderr sink and by tests.
 [[nodiscard]] std::string format_line(Level level, const EventId& id, std::string_view message,

@@ -12,9 +12,9 @@
 namespace lvs::config {
 namespace {
 
-constexpr std::array<std::string_view, 8> kTopLevel{
-    "global",       "virtual_router",   "virtual_service", "server_template",
-    "server_group", "service_defaults", "server_defaults", "include"};
+constexpr std::array<std::string_view, 10> kTopLevel{
+    "global",       "notify",       "metrics",          "virtual_router",  "virtual_service",
+    "server_template", "server_group", "service_defaults", "server_defaults", "include"};
 
 const KeySpec& spec_of(std::span<const KeySpec> keys, std::string_view name) {
     return *std::ranges::find(keys, name, &KeySpec::key);
@@ -196,6 +196,7 @@ public:
         ServiceDraft out;
         out.service.name = name;
         out.fields = read_fields(value, where_, service_keys(), report_);
+        out.service.notify = read_command(out.fields, "notify", report_);
         read_match(out);
         read_settings(out);
         out.checks = checks_.read(out.fields, where_).value_or(std::vector<CheckDraft>{});
@@ -376,6 +377,7 @@ RouterDraft build_router(const std::string& name, const Value& value, Report& re
     out.fields = read_fields(value, fmt::format("[virtual_router.{}]", name), router_keys(), report);
     const auto& fields = out.fields;
     router.name = name;
+    router.notify = read_command(fields, "notify", report);
     router.interface = fields.get_or("interface", router.interface);
     router.vrid = Vrid::make(fields.get_or("vrid", std::int64_t{1})).value();
     router.priority = Priority::make(fields.get_or("priority", std::int64_t{100})).value();
@@ -399,6 +401,21 @@ Global build_global(const Value& value, Report& report) {
     out.checker_user = fields.get_or("checker_user", out.checker_user);
     out.guard = static_cast<std::uint8_t>(fields.get_or("guard", std::int64_t{out.guard}));
     return out;
+}
+
+// Reads a section that is one table; false when it is none of these.
+bool build_singleton(const Entry& entry, Draft& out, Report& report) {
+    if (entry.key != "global" && entry.key != "notify" && entry.key != "metrics") return false;
+    if (!std::holds_alternative<Table>(entry.value.data))
+        report.add(entry.value.place,
+                   fmt::format("`{}` is {}, expected a table", entry.key, show(entry.value)));
+    else if (entry.key == "global")
+        out.global = build_global(entry.value, report);
+    else if (entry.key == "notify")
+        out.notify = build_notify(entry.value, report);
+    else
+        out.metrics = build_metrics(entry.value, report);
+    return true;
 }
 
 // Calls build_one(name, table) for every object of [section.NAME].
@@ -436,14 +453,11 @@ Draft build(const Value& root, std::span<const KindSpec> kinds, Report& report) 
             each_named(entry, report, [&](const std::string& name, const Value& value) {
                 out.services.push_back(services.build(name, value));
             });
-        } else if (std::ranges::find(kTopLevel, std::string_view(entry.key)) == kTopLevel.end()) {
+        } else if (!build_singleton(entry, out, report) &&
+                   std::ranges::find(kTopLevel, std::string_view(entry.key)) == kTopLevel.end()) {
             report.add(entry.place,
                        fmt::format("unknown section or key {}, expected one of {}{}", in_quotes(entry.key),
                                    listed(kTopLevel, '`'), suggest(entry.key, kTopLevel, '`')));
-        } else if (entry.key == "global" && std::holds_alternative<Table>(entry.value.data)) {
-            out.global = build_global(entry.value, report);
-        } else if (entry.key == "global") {
-            report.add(entry.value.place, fmt::format("`global` is {}, expected a table", show(entry.value)));
         }
     }
     return out;
@@ -479,6 +493,8 @@ VirtualService plain(ServiceDraft&& draft) {
 Config finish(Draft&& draft) {
     Config out;
     out.global = std::move(draft.global);
+    out.notify = std::move(draft.notify);
+    out.metrics = std::move(draft.metrics);
     for (auto& router : draft.routers)
         out.routers.push_back(std::move(router.router));
     out.services.reserve(draft.services.size());

@@ -53,8 +53,9 @@ void append(std::string& out, std::string_view what, const NameChanges& changes)
 }  // namespace
 
 Changes diff(const Config& before, const Config& after) {
-    return {before.global != after.global, diff_named(before.routers, after.routers),
-            diff_named(before.services, after.services)};
+    const bool global =
+        before.global != after.global || before.notify != after.notify || before.metrics != after.metrics;
+    return {global, diff_named(before.routers, after.routers), diff_named(before.services, after.services)};
 }
 
 std::string to_string(const Changes& changes) {

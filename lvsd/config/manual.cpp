@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kHead = R"(.\" SPDX-License-Identifier: GPL-2.0-or-later
 .\" Made from the tables of the parser by lvsd --print-manual; do not edit.
-.TH LVSD.TOML 5 "" "lvsd )" LVSD_VERSION R"(" "File formats"
+.TH LVSD.TOML 5 "2026-11-22" "lvsd )" LVSD_VERSION R"(" "File formats"
 .SH NAME
 lvsd.toml \- configuration of the Linux Virtual Server daemon
 .SH SYNOPSIS
@@ -26,6 +26,53 @@ does the same without starting anything. While a file has errors, a reload chang
 Names of virtual routers and services are yours to choose: 1 to 64 letters, digits, dots, underscores and dashes. A
 name with a dot stands in quotes. Durations are strings with a unit: ns, us, ms, s, m, h or d, as in "250ms" or
 "1m30s". Addresses with ports are written "192.0.2.10:80" and "[2001:db8::10]:80".
+)";
+
+constexpr std::string_view kNotify = R"(.SH "NOTIFY SCRIPTS"
+Programs in
+.B notify
+of a virtual router or service and in
+.B command
+of [notify] are run without a shell, as the
+.B user
+of [notify], with nothing but this in the environment:
+.TP
+.B PATH
+/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+.TP
+.B LVSD_EVENT
+What happened, a name of the catalogue of events: vrrp\-state, service\-state, server\-state, ...
+.TP
+.B LVSD_SEQUENCE
+The number of the event, as in
+.B lvsctl watch
+and in the journal.
+.TP
+.B LVSD_TIME_US
+When it happened: microseconds since 1970 UTC.
+.TP
+.B LVSD_SEVERITY
+error, warning, notice, info or debug.
+.TP
+.BR LVSD_SUBJECT ", " LVSD_OBJECT
+What it is about (daemon, router, service, server, check, table), and which: the name of the router or service; of a
+server the name of its service and its address.
+.TP
+.BR LVSD_FROM ", " LVSD_TO
+The state before and after; empty where there is none.
+.TP
+.BR LVSD_REASON ", " LVSD_MESSAGE
+Why, and the whole in one clause, for people. A reason may hold what a server answered: quote it.
+.TP
+.BR LVSD_PRIORITY ", " LVSD_FAMILY
+Of a virtual router: the configured priority, and ipv4 or ipv6.
+.TP
+.BR LVSD_SERVICE ", " LVSD_SERVER ", ..."
+Whatever else the event has to tell, each under its name.
+.PP
+For one object programs run one after the other, in the order of the events; those of different objects run beside
+each other. Standard input is empty, what a program prints is dropped, and another exit status than 0 is logged. Up to
+1024 runs wait; what comes on top of that is left out, and that is logged. Nothing in lvsd waits for a program.
 )";
 
 constexpr std::string_view kExample = R"(.SH EXAMPLE
@@ -117,7 +164,7 @@ std::string manual(std::span<const KindSpec> kinds) {
     out += ".SH \"KINDS OF CHECKS\"\n";
     for (const auto& kind : kinds)
         out += fmt::format(".SS {}\n{}\n{}", roff(kind.kind), roff(kind.doc), entries(kind.keys));
-    return out.append(kExample);
+    return out.append(kNotify).append(kExample);
 }
 
 }  // namespace lvs::config

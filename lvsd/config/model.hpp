@@ -35,6 +35,7 @@ struct VirtualRouter {
     bool preempt = true;
     bool virtual_mac = false;
     std::vector<Prefix> addresses;     // the virtual IPs, in file order
+    std::vector<std::string> notify;   // argv of a program run for its events; empty: none
     std::optional<IpAddress> source4;  // source of IPv4 adverts; default: the interface's first address
     std::optional<IpAddress> source6;  // source of IPv6 adverts; default: the interface's link-local address
     friend bool operator==(const VirtualRouter&, const VirtualRouter&) = default;
@@ -117,6 +118,7 @@ struct VirtualService {
     Duration drain_timeout = std::chrono::minutes(1);  // for servers that a reload removes; 0 = at once
     std::vector<RealServer> servers;
     std::optional<RealServer> sorry_server;  // serves while no other server is up
+    std::vector<std::string> notify;         // argv of a program run for its events; empty: none
     friend bool operator==(const VirtualService&, const VirtualService&) = default;
 };
 
@@ -130,8 +132,27 @@ struct Global {
     friend bool operator==(const Global&, const Global&) = default;
 };
 
+// Whom lvsd tells what happens: programs it runs for events. A command is argv; empty: none is run.
+struct Notify {
+    std::vector<std::string> command;  // for every event of `events`
+    std::vector<std::string> events{"start",         "stop",         "reload",       "reload-refused", "vrrp-state",
+                                    "vrrp-trouble",  "service-state", "server-state", "worker-lost",    "worker-ready",
+                                    "ipvs-failed",   "ipvs-drift",    "override-changed"};  // of etc/messages.md
+    std::string user = "lvsd-notify";  // nobody if absent
+    Duration timeout = std::chrono::seconds(10);
+    friend bool operator==(const Notify&, const Notify&) = default;
+};
+
+struct Metrics {
+    // Where OpenMetrics are served: an address with a port or the absolute path of a unix socket; absent: nowhere.
+    std::variant<std::monostate, Endpoint, std::string> listen;
+    friend bool operator==(const Metrics&, const Metrics&) = default;
+};
+
 struct Config {
     Global global;
+    Notify notify;
+    Metrics metrics;
     std::vector<VirtualRouter> routers;
     std::vector<VirtualService> services;
     friend bool operator==(const Config&, const Config&) = default;

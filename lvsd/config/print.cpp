@@ -72,6 +72,8 @@ public:
         line("reconcile_interval = {}", text_of(config.global.reconcile_interval));
         line("checker_user = {}", text(config.global.checker_user));
         line("guard = {}", config.global.guard);
+        print(config.notify);
+        print(config.metrics);
         for (const auto& router : config.routers)
             print(router);
         for (const auto& service : config.services)
@@ -86,6 +88,25 @@ private:
         out_ += '\n';
     }
 
+    void print(const Notify& notify) {
+        line("\n[notify]");
+        print_command("command", notify.command);
+        line("events = {}", list(notify.events, text));
+        line("user = {}", text(notify.user));
+        line("timeout = {}", text_of(notify.timeout));
+    }
+
+    void print(const Metrics& metrics) {
+        line("\n[metrics]");
+        if (const auto* endpoint = std::get_if<Endpoint>(&metrics.listen))
+            line("listen = {}", text_of(*endpoint));
+        if (const auto* path = std::get_if<std::string>(&metrics.listen)) line("listen = {}", text(*path));
+    }
+
+    void print_command(std::string_view key, const std::vector<std::string>& command) {
+        if (!command.empty()) line("{} = {}", key, list(command, text));
+    }
+
     void print(const VirtualRouter& router) {
         line("\n[virtual_router.{}]", bare(router.name));
         line("interface = {}", text(router.interface));
@@ -97,6 +118,7 @@ private:
         if (router.source4) line("source4 = {}", text_of(*router.source4));
         if (router.source6) line("source6 = {}", text_of(*router.source6));
         line("virtual_mac = {}", router.virtual_mac);
+        print_command("notify", router.notify);
     }
 
     void print(const VirtualService& service) {
@@ -132,6 +154,7 @@ private:
         line("tunnel = {}", text_of(service.tunnel.type));
         if (service.tunnel.port != 0) line("tunnel_port = {}", service.tunnel.port);
         line("tunnel_checksum = {}", text_of(service.tunnel.checksum));
+        print_command("notify", service.notify);
         print_servers(service);
     }
 

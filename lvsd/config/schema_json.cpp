@@ -4,6 +4,8 @@
 // what is plainly wrong while typing; lvsd --check says the last word.
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "lvsd/config/value.hpp"
 
 namespace lvs::config {
@@ -164,22 +166,29 @@ std::vector<KeySpec> without_required(std::span<const KeySpec> keys) {
     return out;
 }
 
+std::string_view doc_of(std::string_view section) {
+    return std::ranges::find(sections(), section, &Section::name)->doc;
+}
+
 }  // namespace
 
 std::string json_schema(std::span<const KindSpec> kinds) {
-    const auto all = sections();
     return fmt::format(
         "{{\n\"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n\"title\": \"lvsd.toml\",\n"
         "\"type\": \"object\", \"additionalProperties\": false,\n\"properties\": {{\n"
-        "  {},\n  \"global\": {{{}}},\n  \"virtual_router\": {},\n  \"virtual_service\": {},\n"
+        "  {},\n  \"global\": {{{}}},\n  \"notify\": {{{}}},\n  \"metrics\": {{{}}},\n"
+        "  \"virtual_router\": {},\n  \"virtual_service\": {},\n"
         "  \"server_template\": {},\n  \"server_group\": {},\n"
         "  \"service_defaults\": {{{}}},\n  \"server_defaults\": {{{}}}\n}},\n"
         "\"$defs\": {{\n  \"server\": {{\"anyOf\": [{{{}}}, {{{}}}]}},\n"
         "  \"check\": {{\"anyOf\": [{{\"enum\": [{}]}},\n{}\n  ]}}\n}}\n}}\n",
-        joined(top_keys(), property), object(all[0].doc, global_keys()), named(all[1].doc, router_keys()),
-        named(all[2].doc, service_keys()), named(all[5].doc, without_required(server_keys())),
-        named(all[6].doc, group_keys()), object(all[7].doc, service_keys()),
-        object(all[8].doc, without_required(server_keys())), pattern(kHostPattern), object(all[3].doc, server_keys()),
+        joined(top_keys(), property), object(doc_of("global"), global_keys()), object(doc_of("notify"), notify_keys()),
+        object(doc_of("metrics"), metrics_keys()), named(doc_of("virtual_router.NAME"), router_keys()),
+        named(doc_of("virtual_service.NAME"), service_keys()),
+        named(doc_of("server_template.NAME"), without_required(server_keys())),
+        named(doc_of("server_group.NAME"), group_keys()), object(doc_of("service_defaults"), service_keys()),
+        object(doc_of("server_defaults"), without_required(server_keys())), pattern(kHostPattern),
+        object(doc_of("server"), server_keys()),
         joined(kinds, [](const KindSpec& kind) { return text(kind.kind); }), joined(kinds, check_of));
 }
 

@@ -170,6 +170,13 @@ constexpr std::array kRouter{
             "(vrrp4.VRID.N, a macvlan on the interface). For IPv4, arp_ignore=1 and arp_announce=2 are set "
             "on the interface meanwhile.",
         .example = "true"},
+    KeySpec{.key = "notify",
+            .type = ValueType::strings,
+            .min = 1,
+            .max = 64,
+            .doc = "A program, by its absolute path, and its arguments: run for the events of this virtual router that are "
+                   "listed in `events` of [notify], one after the other, in order.",
+            .example = R"(["/usr/local/bin/router-changed"])"},
 };
 
 constexpr std::array kService{
@@ -342,6 +349,13 @@ constexpr std::array kService{
             .max = 16,
             .doc = "Instead of `check`: several, all of which must pass.",
             .example = R"(["tcp", { kind = "http", port = 8080 }])"},
+    KeySpec{.key = "notify",
+            .type = ValueType::strings,
+            .min = 1,
+            .max = 64,
+            .doc = "A program, by its absolute path, and its arguments: run for the events of this virtual service and of its servers that are "
+                   "listed in `events` of [notify], one after the other, in order.",
+            .example = R"(["/usr/local/bin/service-changed"])"},
 };
 
 constexpr std::array kServer{
@@ -464,30 +478,6 @@ constexpr std::array kTop{
             .example = R"(["conf.d/*.toml"])"},
 };
 
-constexpr std::array kSections{
-    Section{"global", "What concerns the daemon as a whole.", kGlobal},
-    Section{"virtual_router.NAME",
-            "A VRRP virtual router: one or more addresses that are held by exactly one of several directors.",
-            kRouter},
-    Section{"virtual_service.NAME",
-            "A virtual service: what clients connect to, and the servers their connections are spread over.",
-            kService},
-    Section{"server",
-            "A real server, in `servers` and `sorry_server`: its address as a string, or a table with these "
-            "keys.",
-            kServer},
-    Section{
-        "check",
-        "A health check, in `check` and `checks`: the name of a kind as a string, or a table with these keys "
-        "and those of its kind.",
-        kCheck},
-    Section{"server_template.NAME", "Keys of a server under a name, for `template`; without `address`.", kServer},
-    Section{"server_group.NAME", "Servers under a name, for `groups` of services.", kGroup},
-    Section{"service_defaults", "Keys of [virtual_service.NAME] for every service of this file that does not have them.",
-            kService},
-    Section{"server_defaults", "Keys of a server for every server of this file that does not have them.", kServer},
-};
-
 }  // namespace
 
 std::span<const KeySpec> global_keys() {
@@ -513,6 +503,34 @@ std::span<const KeySpec> top_keys() {
 }
 
 std::span<const Section> sections() {
+    static const std::array kSections{
+        Section{"global", "What concerns the daemon as a whole.", kGlobal},
+        Section{"virtual_router.NAME",
+                "A VRRP virtual router: one or more addresses that are held by exactly one of several directors.",
+                kRouter},
+        Section{"virtual_service.NAME",
+                "A virtual service: what clients connect to, and the servers their connections are spread over.",
+                kService},
+        Section{"server",
+                "A real server, in `servers` and `sorry_server`: its address as a string, or a table with these "
+                "keys.",
+                kServer},
+        Section{
+            "check",
+            "A health check, in `check` and `checks`: the name of a kind as a string, or a table with these keys "
+            "and those of its kind.",
+            kCheck},
+        Section{"notify",
+                "Programs that are told what happens: run one after the other for each router, service and server, in the "
+                "order of the events.",
+                notify_keys()},
+        Section{"metrics", "What lvsd measures, for Prometheus.", metrics_keys()},
+        Section{"server_template.NAME", "Keys of a server under a name, for `template`; without `address`.", kServer},
+        Section{"server_group.NAME", "Servers under a name, for `groups` of services.", kGroup},
+        Section{"service_defaults",
+                "Keys of [virtual_service.NAME] for every service of this file that does not have them.", kService},
+        Section{"server_defaults", "Keys of a server for every server of this file that does not have them.", kServer},
+    };
     return kSections;
 }
 

@@ -121,6 +121,8 @@ inline constexpr std::size_t kMaxName = 64;
 // ---- the key tables (sections.cpp) ------------------------------------------------------------------------
 
 [[nodiscard]] std::span<const KeySpec> global_keys();
+[[nodiscard]] std::span<const KeySpec> notify_keys();   // observe.cpp
+[[nodiscard]] std::span<const KeySpec> metrics_keys();  // observe.cpp
 [[nodiscard]] std::span<const KeySpec> router_keys();
 [[nodiscard]] std::span<const KeySpec> service_keys();
 [[nodiscard]] std::span<const KeySpec> server_keys();
@@ -156,6 +158,8 @@ struct RouterDraft {
 };
 struct Draft {
     Global global;
+    Notify notify;
+    Metrics metrics;
     std::vector<RouterDraft> routers;
     std::vector<ServiceDraft> services;
 };
@@ -166,6 +170,12 @@ struct Draft {
 // "192.0.2.10-192.0.2.13:80", "[2001:db8::1]:80-82". Nothing when it is no such thing, or more than `most`.
 [[nodiscard]] std::optional<std::vector<Endpoint>> parse_endpoint_range(std::string_view text, std::size_t most);
 inline constexpr std::size_t kMaxAddresses = 4096;  // of one service
+// observe.cpp
+[[nodiscard]] Notify build_notify(const Value& value, Report& report);
+[[nodiscard]] Metrics build_metrics(const Value& value, Report& report);
+// The argv of a program; its first item is an absolute path.
+[[nodiscard]] std::vector<std::string> read_command(const Fields& fields, std::string_view key,
+                                                    Report& report);
 
 [[nodiscard]] Draft build(const Value& root, std::span<const KindSpec> kinds, Report& report);
 void find_routers(Draft& draft);

@@ -4,12 +4,13 @@
 // answer; it links no part of the daemon but the state's type and JSON.
 //
 //   main          the command line; tables of commands (command.hpp)
-//   fetch         finds lvsd (private socket, then system bus) and asks         blocks, with a deadline
+//   bus, fetch    finds lvsd (private socket, then system bus) and asks         blocks, with a deadline
 //   terminal      colours, pager
 //   table         rows of cells made into aligned lines                         pure
 //   cells         a value of the state as a cell                                pure
 //   status        a Snapshot as tables a person reads at a glance               pure
 //   lists         one kind of object, filtered, as a table or JSON              pure
+//   watch_line    an event as a line                                            pure
 //   show, watch, config_check     the commands
 //
 // Texts in the state can come from strangers (a real server's answer). Whatever is printed for people passes

@@ -28,6 +28,10 @@ void BusLink::notify(std::span<const Change> changes) {
     if (link_) link_->notify(changes);
 }
 
+void BusLink::on_event() {
+    if (link_) link_->on_event();
+}
+
 Result<void> BusLink::connect() {
     sd_bus* raw = nullptr;
     const int opened = sd_bus_open_system_with_description(&raw, "lvsd");  // does not wait for the answer

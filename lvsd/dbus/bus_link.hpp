@@ -17,6 +17,7 @@ public:
     void start();
     void stop();
     void notify(std::span<const Change> changes);
+    void on_event();
     [[nodiscard]] bool has_name() const { return has_name_; }
 
 private:

@@ -37,6 +37,15 @@ void BusServer::update(std::shared_ptr<const state::Snapshot> snapshot) {
     impl_->listener.notify(changes);
 }
 
+void BusServer::show_events(const events::Stream& stream) {
+    impl_->shown.events = &stream;
+}
+
+void BusServer::on_event() {
+    impl_->bus.on_event();
+    impl_->listener.on_event();
+}
+
 void BusServer::on_call(std::function<void()> handler) {
     impl_->shown.before_answer = std::move(handler);
 }

@@ -11,6 +11,7 @@
 //   outbox         signals a receiver has not been sent yet, merged                   pure
 //   frame_guard    bounds what a client of the private socket may send                pure
 //   link           one sd_bus on the loop, with its outbox
+//   link_events    the event stream on a link: signals from where its reader is, ReadEvents()
 //   bus_link       the link to the bus: connect, own the name, come back after loss
 //   listener       the private socket and its clients
 //
@@ -26,6 +27,7 @@
 #include <string>
 
 #include "lvsd/base/base.hpp"
+#include "lvsd/events/events.hpp"
 #include "lvsd/runtime/asio.hpp"
 #include "lvsd/state/state.hpp"
 
@@ -51,6 +53,11 @@ public:
 
     // Shows this from now on and announces what differs from before. O(n); never null.
     void update(std::shared_ptr<const state::Snapshot> snapshot);
+
+    // What Manager.ReadEvents() reads and the signal Event carries from now on; it must outlive this.
+    void show_events(const events::Stream& stream);
+    // The stream has new events: announces them to whoever subscribed.
+    void on_event();
 
     // Called before a call from outside is answered, so that main can bring counters up to date by update(). It may be
     // called at any rate a client likes: what it costs is main's to bound.

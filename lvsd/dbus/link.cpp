@@ -36,6 +36,7 @@ Link::~Link() {
 
 Result<void> Link::start() {
     subscribed_ = role_ == Role::bus;
+    begin_events();
     const int r = publish_objects(*this);
     if (r < 0) return fail_errno(-r, "publish D-Bus objects");
     schedule_pump();
@@ -56,6 +57,7 @@ bool Link::subscribe() {
     if (shown_.subscribers >= kSubscribersMax) return false;
     ++shown_.subscribers;
     subscribed_ = true;
+    begin_events();
     return true;
 }
 
@@ -71,13 +73,22 @@ void Link::notify(std::span<const Change> changes) {
     schedule_pump();
 }
 
+void Link::begin_events() {
+    if (shown_.events != nullptr) told_event_ = shown_.events->newest();
+}
+
+void Link::on_event() {
+    if (subscribed_ && !closed_) schedule_pump();
+}
+
 // ---- one turn
 // -----------------------------------------------------------------------------------------------
 
 void Link::pump() {
     if (closed_) return;
     const int received = role_ == Role::bus ? process() : process_requests();
-    const int sent = received < 0 ? received : send_signals();
+    int sent = received < 0 ? received : send_signals();
+    if (sent == 0) sent = send_events();
     if (sent < 0) return lose(-sent, "connection");
     if (sd_bus_is_open(bus_.get()) <= 0) return lose(ECONNRESET, "connection");
     if (received > 0 || sent > 0) {
@@ -137,6 +148,19 @@ int Link::send_signals() {
         if (outbox_.empty() || unsent() >= kQueueMax) return 0;  // the rest goes when the receiver has read
         const int r = emit(*outbox_.take());
         if (r < 0) return r;
+    }
+    return 1;
+}
+
+// A receiver that does not read finds out by the numbers what it missed.
+int Link::send_events() {
+    if (!subscribed_ || shown_.events == nullptr) return 0;
+    for (int i = 0; i < kTurn; ++i) {
+        const auto* event = shown_.events->first_after(told_event_);
+        if (event == nullptr || unsent() >= kQueueMax) return 0;
+        const int r = emit_event(bus_.get(), *event);
+        if (r < 0) return r;
+        told_event_ = event->sequence;
     }
     return 1;
 }

@@ -18,6 +18,7 @@
 #include "lvsd/dbus/frame_guard.hpp"
 #include "lvsd/dbus/objects.hpp"
 #include "lvsd/dbus/outbox.hpp"
+#include "lvsd/events/events.hpp"
 #include "lvsd/runtime/asio.hpp"
 #include "lvsd/runtime/runtime.hpp"
 
@@ -31,6 +32,7 @@ using BusPtr = std::unique_ptr<sd_bus, BusDeleter>;
 // What all Links share: the objects shown now. Owned by BusServer, outlives every Link.
 struct Shown {
     std::unique_ptr<const Objects> objects;
+    const events::Stream* events = nullptr;  // null: there are none
     std::size_t subscribers = 0;
     std::function<void()> before_answer;  // a call arrived: the last moment to bring `objects` up to date
 };
@@ -59,6 +61,7 @@ public:
 
     [[nodiscard]] Result<void> start();  // publishes the objects and begins to serve
     void notify(std::span<const Change> changes);
+    void on_event();  // the stream has new events
     void stop();
 
     [[nodiscard]] sd_bus* bus() const { return bus_.get(); }
@@ -73,6 +76,8 @@ private:
     int process();           // sd-bus until it has nothing to do; < 0 = lost
     int process_requests();  // clients: hand over one message at a time
     int send_signals();
+    int send_events();
+    void begin_events();  // from now on: what happened before is for ReadEvents()
     int emit(const Outbox::Item& item);
     int read_client();
     int hand_over();  // > 0: bytes were handed to sd-bus
@@ -97,6 +102,8 @@ private:
     Outbox outbox_;
     FrameGuard guard_;
     std::vector<std::uint8_t> inbox_;  // read from the client, not yet handed over; at most kChunk
+    std::uint64_t told_event_ =
+        0;  // the last one sent; the rest waits in the stream until the receiver reads
     bool subscribed_ = false;
     bool reading_ = false;  // a wait is pending
     bool writing_ = false;
@@ -104,6 +111,17 @@ private:
     bool closed_ = false;
     bool pump_scheduled_ = false;
 };
+
+// link_events.cpp: one event as a signal; Manager.ReadEvents().
+[[nodiscard]] int emit_event(sd_bus* bus, const events::Event& event);
+int read_events(sd_bus_message* m, void* userdata, sd_bus_error* error);
+// The D-Bus signature of an event, and the names of its parts as sd-bus wants them.
+inline constexpr const char* kEventSignature = "ttssssssssa{ss}";
+inline constexpr const char* kEventNames =
+    "sequence\0time\0name\0severity\0subject\0object\0message\0from\0to\0reason\0details\0";
+
+// The Link a message came by. Only from inside a callback of an object of publish_objects().
+[[nodiscard]] Link& link_of(sd_bus_message* m);
 
 // link_objects.cpp: adds the object tree to a bus. `link` is what Subscribe() speaks to.
 [[nodiscard]] int publish_objects(Link& link);

@@ -35,11 +35,6 @@ int list_objects(sd_bus* /*bus*/, const char* prefix, void* userdata, char*** no
     return 0;
 }
 
-Link& link_of(sd_bus_message* m) {
-    auto* bus = sd_bus_message_get_bus(m);
-    return *static_cast<Link*>(sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus)));
-}
-
 int too_large(sd_bus_message* m) {
     return sd_bus_reply_method_errorf(m, kLimitsExceeded,
                                       "The answer is larger than the bus carries: ask on the private socket");
@@ -57,22 +52,34 @@ int subscribe(sd_bus_message* m, void* /*userdata*/, sd_bus_error* /*error*/) {
     return sd_bus_reply_method_return(m, nullptr);
 }
 
-sd_bus_vtable method(const char* name, const char* result, const char* names,
+sd_bus_vtable method(const char* name, const char* arguments, const char* result, const char* names,
                      sd_bus_message_handler_t handler) {
     sd_bus_vtable row{};
     row.type = _SD_BUS_VTABLE_METHOD;
     row.flags = SD_BUS_VTABLE_UNPRIVILEGED;
     row.x.method.member = name;
-    row.x.method.signature = "";
+    row.x.method.signature = arguments;
     row.x.method.result = result;
     row.x.method.handler = handler;
     row.x.method.names = names;
     return row;
 }
 
+sd_bus_vtable signal(const char* name, const char* signature, const char* names) {
+    sd_bus_vtable row{};
+    row.type = _SD_BUS_VTABLE_SIGNAL;
+    row.x.signal.member = name;
+    row.x.signal.signature = signature;
+    row.x.signal.names = names;
+    return row;
+}
+
 const sd_bus_vtable* vtable_of(Kind kind) {
-    static const sd_bus_vtable methods[] = {method("Describe", "s", "json\0", describe),
-                                            method("Subscribe", "", "", subscribe)};
+    static const sd_bus_vtable methods[] = {
+        method("Describe", "", "s", "json\0", describe), method("Subscribe", "", "", "", subscribe),
+        method("ReadEvents", "tu", "ttta(ttssssssssa{ss})", "after\0max\0started\0oldest\0newest\0events\0",
+               read_events),
+        signal("Event", kEventSignature, kEventNames)};
     static const auto manager = make_vtable(Kind::manager, methods);
     static const auto router = make_vtable(Kind::router, {});
     static const auto service = make_vtable(Kind::service, {});
@@ -90,8 +97,8 @@ const sd_bus_vtable* vtable_of(Kind kind) {
     return nullptr;
 }
 
-// Sees every message before the objects do: counters are brought up to date for those who ask, and what would hurt
-// the connection to the bus is refused.
+// Sees every message before the objects do: counters are brought up to date for those who ask, and what would
+// hurt the connection to the bus is refused.
 int before_objects(sd_bus_message* m, void* userdata, sd_bus_error* /*error*/) {
     const auto& link = *static_cast<Link*>(userdata);
     const bool is_call = sd_bus_message_is_method_call(m, nullptr, nullptr) > 0;
@@ -106,6 +113,11 @@ int before_objects(sd_bus_message* m, void* userdata, sd_bus_error* /*error*/) {
 }
 
 }  // namespace
+
+Link& link_of(sd_bus_message* m) {
+    auto* bus = sd_bus_message_get_bus(m);
+    return *static_cast<Link*>(sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus)));
+}
 
 int publish_objects(Link& link) {
     auto* bus = link.bus();

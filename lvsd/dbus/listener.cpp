@@ -94,6 +94,11 @@ void Listener::notify(std::span<const Change> changes) {
         client.link->notify(changes);
 }
 
+void Listener::on_event() {
+    for (auto& [id, client] : clients_)
+        client.link->on_event();
+}
+
 void Listener::accept() {
     acceptor_.async_accept(
         [this, weak = std::weak_ptr(alive_)](ErrorCode error, asio::local::stream_protocol::socket socket) {

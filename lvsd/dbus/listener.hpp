@@ -25,6 +25,7 @@ public:
     [[nodiscard]] Result<void> listen(const std::string& path);
     void stop();
     void notify(std::span<const Change> changes);
+    void on_event();
     [[nodiscard]] std::size_t client_count() const { return clients_.size(); }
 
 private:

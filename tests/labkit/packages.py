@@ -29,12 +29,13 @@ GROUPS = {
     "test": (
         "python3-pytest", "cpio", "ipvsadm", "keepalived", "nginx-light", "curl", "tcpdump", "dbus", "iputils-arping",
         "nftables", "iptables", "frr",
-        "clang-format-14", "openssl", "systemd",
+        "clang-format-14", "openssl", "systemd", "prometheus", "mandoc", "zsh", "fish",
     ),
 }
 
 # Packages that bring a service, and the services.
-SERVICES = {"nginx-light": ("nginx",), "frr": ("frr",), "keepalived": ("keepalived",), "ipvsadm": ("ipvsadm",)}
+SERVICES = {"nginx-light": ("nginx",), "frr": ("frr",), "keepalived": ("keepalived",), "ipvsadm": ("ipvsadm",),
+            "prometheus": ("prometheus",)}
 
 # Two of ours that Debian cannot install beside another version of theirs.
 RIVALS = {"libboost1.81-dev": "libboost1.74-dev"}

@@ -22,6 +22,10 @@ LAYER_OF_PATH = [
     ("lvsd/config/*", "config"),
     ("lvsd/engine/*", "engine"),
     ("lvsd/state/*", "state"),
+    ("lvsd/events/*", "events"),
+    ("lvsd/metrics/server*", "metrics_io"),
+    ("lvsd/metrics/listen*", "metrics_io"),
+    ("lvsd/metrics/*", "metrics"),
     ("lvsd/runtime/*", "runtime"),
     ("lvsd/dbus/*", "dbus"),
     ("lvsd/*", "main"),
@@ -39,8 +43,8 @@ LAYER_OF_PATH = [
 # In these folders a library other than the one named here is the I/O side of the part.
 PURE_LIBRARY = {"vrrp": "lvs_vrrp", "checkers": "lvs_checkers", "ipvs": "lvs_ipvs"}
 
-PURE = {"base", "config", "vrrp", "checkers", "ipvs", "engine", "state"}
-ALL = PURE | {"vrrp_io", "checkers_io", "ipvs_io", "runtime", "dbus"}
+PURE = {"base", "config", "vrrp", "checkers", "ipvs", "engine", "state", "events", "metrics"}
+ALL = PURE | {"vrrp_io", "checkers_io", "ipvs_io", "metrics_io", "runtime", "dbus"}
 
 # layer -> what it may include besides itself
 MAY_INCLUDE = {
@@ -51,6 +55,9 @@ MAY_INCLUDE = {
     "ipvs": {"base"},
     "engine": {"base", "config", "vrrp", "checkers", "ipvs"},
     "state": {"base"},
+    "events": {"base", "state"},
+    "metrics": {"base", "state"},
+    "metrics_io": {"base", "state", "metrics", "runtime"},
     "runtime": PURE,
     "vrrp_io": {"base", "vrrp", "runtime"},
     "checkers_io": {"base", "checkers", "runtime"},

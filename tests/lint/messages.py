@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The events of lvsd/base/messages.hpp and the catalogue etc/messages.md must say the same, both ways.
+"""The events of lvsd/base/messages.hpp and the catalogue etc/messages.md must say the same, both ways, and so must the
+catalogue for journalctl -x, systemd/lvsd.catalog, which is made from etc/messages.md.
 
 An entry of the catalogue is `## name`, the line `MESSAGE_ID=...`, and a paragraph that tells the operator what happened
 and what to do.
 
   messages.py [--self-test]
+  messages.py --catalog       prints what systemd/lvsd.catalog has to be
 """
 import re
 import sys
@@ -55,6 +57,27 @@ def check(header: str, catalogue: str) -> list[str]:
     return problems + [f"messages.md: {name} is no event" for name in sections]
 
 
+CATALOG_HEAD = """# SPDX-License-Identifier: GPL-2.0-or-later
+# What journalctl -x tells about the events of lvsd. Made from etc/messages.md by tests/lint/messages.py --catalog.
+"""
+
+
+def catalog(catalogue: str) -> str:
+    """Markdown's own signs have no place in a terminal; a paragraph keeps its lines."""
+    out = [CATALOG_HEAD]
+    for name, body in SECTION.findall(catalogue):
+        uuid = re.search(r"MESSAGE_ID=(\w+)", body)[1]
+        text = re.sub(r"`?MESSAGE_ID=\w+`?", "", body).strip().replace("`", "")
+        out.append(f"-- {uuid}\nSubject: {name}\nDefined-By: lvsd\nDocumentation: man:lvsd(8)\n\n{text}\n")
+    return "\n".join(out)
+
+
+def check_catalog(catalogue: str, installed: str) -> list[str]:
+    if catalog(catalogue) == installed:
+        return []
+    return ["systemd/lvsd.catalog is not what etc/messages.md says: tests/lint/messages.py --catalog > systemd/lvsd.catalog"]
+
+
 def self_test() -> int:
     one, two = "0" * 32, "1" * 32
 
@@ -75,14 +98,20 @@ def self_test() -> int:
     expect("two entries", check(header, catalogue + entry("c", two)), "two entries")
     expect("other variable", check(header.replace("EventId c", "EventId x"), catalogue), "x is named c")
     expect("unreadable", check(header + "EventId x = make();", catalogue), "does not understand")
+    expect("a catalog in step", check_catalog(catalogue, catalog(catalogue)))
+    expect("a catalog of yesterday", check_catalog(catalogue + entry("d", one), catalog(catalogue)), "lvsd.catalog is not")
     print("every planted problem was found")
     return 0
 
 
 def main() -> int:
-    paths = [ROOT / "lvsd/base/messages.hpp", ROOT / "etc/messages.md"]
-    return finish(check(*(Path(path).read_text(encoding="utf-8") for path in paths)), len(paths))
+    paths = [ROOT / "lvsd/base/messages.hpp", ROOT / "etc/messages.md", ROOT / "systemd/lvsd.catalog"]
+    header, catalogue, installed = (Path(path).read_text(encoding="utf-8") for path in paths)
+    return finish(check(header, catalogue) + check_catalog(catalogue, installed), len(paths))
 
 
 if __name__ == "__main__":
+    if "--catalog" in sys.argv:
+        sys.stdout.write(catalog((ROOT / "etc/messages.md").read_text(encoding="utf-8")))
+        sys.exit(0)
     sys.exit(self_test() if "--self-test" in sys.argv else main())

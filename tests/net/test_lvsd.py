@@ -99,7 +99,7 @@ def test_a_clean_stop_hands_over_at_once_and_leaves_nothing(cluster, pair):
     settled(first, second)
     assert first.stop() == 0
     wait_for(lambda: holders(cluster) == ["d2"], 2.5, "d2 alone holds the address")
-    wait_for(lambda: "from=backup reason=priority-zero" in second.log(), 10, "the reason is in the log")
+    wait_for(lambda: re.search("from=backup to=master .*reason=priority-zero", second.log()), 10, "the reason is in the log")
 
 
 def test_a_reload_never_moves_the_address(cluster, pair):

@@ -90,8 +90,32 @@ def test_it_runs_and_tells_how_it_is(service):
     assert "master" in run("lvsctl", "status").stdout
     worker = describe()["daemon"]["worker"]["pid"]
     assert run("ps", "-o", "user=", "-p", worker).stdout.strip() == "lvsd-check"
-    journal = run("journalctl", "-u", "lvsd", "--no-pager", "-o", "json", "LVSD_EVENT=vrrp-state").stdout
-    assert '"LVSD_REASON"' in journal
+
+
+def test_the_journal_has_fields_ids_and_explanations(service):
+    """The same events as `lvsctl watch`, with the same numbers; each kind with its own message id, explained by -x."""
+    lines = run("journalctl", "-u", "lvsd", "--no-pager", "-o", "json", f"_PID={show('MainPID')}").stdout.splitlines()
+    journal = {int(entry["LVSD_SEQUENCE"]): entry for entry in map(json.loads, lines) if "LVSD_SEQUENCE" in entry}
+    events = [json.loads(line) for line in
+              run("lvsctl", "watch", "--last", "8192", "--no-follow", "--json").stdout.splitlines()]
+    assert len(events) > 4
+    for event in events:
+        entry = journal[event["sequence"]]
+        assert (entry["LVSD_EVENT"], entry.get("LVSD_OBJECT", "")) == (event["event"], event["object"])
+        assert re.fullmatch("[0-9a-f]{32}", entry["MESSAGE_ID"])
+    master = next(entry for entry in journal.values() if entry.get("LVSD_TO") == "master")
+    assert master["LVSD_FROM"] == "backup" and master["LVSD_REASON"] and master["PRIORITY"] == "5"
+    run("journalctl", "--update-catalog")
+    explained = run("journalctl", "-u", "lvsd", "-x", "--no-pager", "LVSD_EVENT=vrrp-state").stdout
+    assert "Subject: vrrp-state" in explained and "holds the virtual addresses" in explained
+
+
+def test_what_is_installed_can_be_read(service):
+    for path in ("man/man5/lvsd.toml.5.gz", "man/man1/lvsctl.1.gz", "lvsd/lvsd.schema.json", "doc/lvsd/lvsd.rules.yml",
+                 "doc/lvsd/lvsd.json", "zsh/vendor-completions/_lvsctl", "fish/vendor_completions.d/lvsctl.fish",
+                 "bash-completion/completions/lvsctl"):
+        assert Path("/usr/share", path).stat().st_size > 500, path
+    assert json.loads(Path("/usr/share/lvsd/lvsd.schema.json").read_text())["properties"]["metrics"]
 
 
 def test_the_tree_of_objects_is_on_the_system_bus(service):

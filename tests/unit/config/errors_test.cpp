@@ -74,12 +74,13 @@ TEST(Errors, DuplicateKeysAndTables) {
 
 TEST(Errors, UnknownSection) {
     EXPECT_EQ(errors_of("[virtual_servise.web]\n"),
-              "1:2: unknown section or key \"virtual_servise\", expected one of `global`, `virtual_router`, "
-              "`virtual_service`, `server_template`, `server_group`, `service_defaults`, `server_defaults`, "
-              "`include`, did you mean `virtual_service`?\n");
+              "1:2: unknown section or key \"virtual_servise\", expected one of `global`, `notify`, `metrics`, "
+              "`virtual_router`, `virtual_service`, `server_template`, `server_group`, `service_defaults`, "
+              "`server_defaults`, `include`, did you mean `virtual_service`?\n");
     EXPECT_EQ(errors_of("x = 1\n"),
-              "1:1: unknown section or key \"x\", expected one of `global`, `virtual_router`, `virtual_service`, "
-              "`server_template`, `server_group`, `service_defaults`, `server_defaults`, `include`\n");
+              "1:1: unknown section or key \"x\", expected one of `global`, `notify`, `metrics`, `virtual_router`, "
+              "`virtual_service`, `server_template`, `server_group`, `service_defaults`, `server_defaults`, "
+              "`include`\n");
 }
 
 TEST(Errors, UnknownKey) {

@@ -29,6 +29,13 @@ reconcile_interval = "10s"
 checker_user = "lvsd-check"
 guard = 50
 
+[notify]
+events = ["start", "stop", "reload", "reload-refused", "vrrp-state", "vrrp-trouble", "service-state", "server-state", "worker-lost", "worker-ready", "ipvs-failed", "ipvs-drift", "override-changed"]
+user = "lvsd-notify"
+timeout = "10s"
+
+[metrics]
+
 [virtual_router.web]
 interface = "eth0"
 vrid = 51
