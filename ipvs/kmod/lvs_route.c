@@ -4,6 +4,7 @@
  * a reference under RCU and look again when the stack says it is stale.
  */
 #include <linux/inetdevice.h>
+#include <net/addrconf.h>
 #include <net/ip6_route.h>
 #include <net/route.h>
 
@@ -127,12 +128,13 @@ static noinline struct dst_entry *lvs_route_ask(struct lvs_dest *dest, union nf_
 	rt->dst = dst;
 	rt->cookie = lvs_dst_cookie(dst, dest->server.af);
 	rt->saddr = own;
-	if (likely(netif_running(dst->dev))) {
-		lvs_route_swap(dest, rt);
-	} else {
+	lvs_route_swap(dest, rt);
+	/* The device may have gone down, or the dest out of its service, before
+	 * the route was there to be forgotten. */
+	smp_mb();
+	if (unlikely(!netif_running(dst->dev) ||
+		     !(READ_ONCE(dest->server.flags) & LVS_SERVER_AVAILABLE)))
 		lvs_dest_forget_route(dest);
-		call_rcu(&rt->rcu, lvs_route_free);
-	}
 	return dst;
 }
 
@@ -147,7 +149,11 @@ struct dst_entry *lvs_route_dest(struct lvs_dest *dest, union nf_inet_addr *sadd
 	return rt->dst;
 }
 
-/* A device must not wait for a server without traffic to let go of it. */
+/*
+ * A device must not wait for a server without traffic to let go of it.  Routes
+ * that are stale go too: what IPv6 has already taken off the device may still
+ * hold it by where it was made from.
+ */
 static void lvs_forget_device(struct lvs_netns *ns, const struct net_device *dev)
 {
 	struct lvs_service *svc;
@@ -160,7 +166,7 @@ static void lvs_forget_device(struct lvs_netns *ns, const struct net_device *dev
 		list_for_each_entry(s, &svc->pool.servers, list) {
 			rcu_read_lock();
 			rt = rcu_dereference(lvs_dest_of(s)->route);
-			if (rt && rt->dst->dev == dev)
+			if (rt && (rt->dst->dev == dev || !dst_check(rt->dst, rt->cookie)))
 				lvs_dest_forget_route(lvs_dest_of(s));
 			rcu_read_unlock();
 		}
@@ -179,6 +185,8 @@ static int lvs_netdev_event(struct notifier_block *nb, unsigned long event, void
 
 static struct notifier_block lvs_netdev_notifier = {
 	.notifier_call = lvs_netdev_event,
+	/* Before IPv6 takes its routes off the device. */
+	.priority = ADDRCONF_NOTIFY_PRIORITY + 5,
 };
 
 int lvs_route_init(void)

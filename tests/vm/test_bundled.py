@@ -4,6 +4,8 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 LAB = {"ipvs": "bundled"}
 
 
@@ -28,6 +30,30 @@ def test_the_example_of_the_lvs_documentation():
     assert "TCP  207.175.44.110:80 rr\n" in shown and "-> 192.168.10.1:80              Masq    1" in shown
     sh("ipvsadm -C")
     assert sh("ipvsadm -Sn") == ""
+
+
+@pytest.fixture
+def two_ends():
+    """A director `near` and a server `far`, in namespaces of their own."""
+    sh("ip netns add near; ip netns add far; ip link add to0 netns near type veth peer name to1 netns far;"
+       "for n in near far; do ip -n $n link set lo up; done; ip -n near link set to0 up; ip -n far link set to1 up;"
+       "ip -n near addr add 192.0.2.1/32 dev lo; ip -n near addr add 2001:db8:f::1/128 dev lo nodad;"
+       "ip -n near addr add 10.0.1.1/24 dev to0; ip -n far addr add 10.0.1.2/24 dev to1;"
+       "ip -n near addr add 2001:db8:1::1/64 dev to0 nodad; ip -n far addr add 2001:db8:1::2/64 dev to1 nodad")
+    yield
+    sh("ip netns del near; ip netns del far")
+
+
+@pytest.mark.parametrize("vip, server", [("192.0.2.1", "10.0.1.2"), ("[2001:db8:f::1]", "[2001:db8:1::2]")])
+@pytest.mark.parametrize("method", ["-m", "-g", "-i"])
+@pytest.mark.limit(300)
+def test_a_link_goes_while_servers_are_behind_it(two_ends, vip, server, method):
+    """The route that a server keeps must not hold the device: `ip link del` waits until nothing does."""
+    sh(f"ip netns exec near ipvsadm -A -u {vip}:80; ip netns exec near ipvsadm -a -u {vip}:80 -r {server}:80 {method}")
+    sh(f"ip netns exec near bash -c 'echo x > /dev/udp/{vip.strip('[]')}/80'")
+    assert "80" in sh("ip netns exec near ipvsadm -Lnc").splitlines()[-1]
+    subprocess.run(["ip", "-n", "near", "link", "del", "to0"], check=True, timeout=60)
+    assert "waiting for to0" not in sh("dmesg")
 
 
 def test_it_goes_and_comes_back():
