@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <poll.h>
 #include <sched.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -157,8 +158,18 @@ Result<void> Supervisor::spawn() {
 
 void Supervisor::stop() {
     ++generation_;
+    wait_for_grace();
     kill_and_reap();
     restart_.cancel();
+}
+
+// A helper that has something to put away does so at the end of its link, in no time unless it hangs.
+void Supervisor::wait_for_grace() {
+    if (pid_ == 0 || program_.grace == Duration::zero()) return;
+    error_code ignored;
+    link_.close(ignored);
+    pollfd ended{.fd = process_.native_handle(), .events = POLLIN, .revents = 0};
+    static_cast<void>(::poll(&ended, 1, static_cast<int>(program_.grace / std::chrono::milliseconds(1))));
 }
 
 // The process holds no state of worth, so there is nothing to ask it for.

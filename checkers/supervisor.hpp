@@ -26,9 +26,10 @@ class Supervisor {
 public:
     struct Program {
         std::string path;
-        std::vector<std::string> arguments;          // after --parent PID
+        std::vector<std::string> arguments{};        // after --parent PID
         std::string name = "worker";                 // in reasons
-        Duration silence = std::chrono::seconds(3);  // without a message, after which a worker is replaced
+        Duration silence = std::chrono::seconds(3);  // without a message, after which it is replaced
+        Duration grace{};                            // at stop(), from the end of the link until it is killed
     };
     struct Callbacks {
         // The first message. An error, here and below, is told as the reason of the loss.
@@ -76,6 +77,7 @@ private:
     [[nodiscard]] bool take(std::span<const std::uint8_t> message);
     void flush();
     void lose(std::string reason);
+    void wait_for_grace();
     void kill_and_reap();
     [[nodiscard]] Duration next_delay();
 

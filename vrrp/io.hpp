@@ -27,12 +27,15 @@
 //   removes what
 //     a killed run left behind, and only that. An address that was there before, unmarked, is used but never
 //     removed.
+//   - The same holds for the devices of routers with a virtual MAC (io_device.hpp): their mark is
+//   kDeviceMark.
+//     What was changed on the interface below is changed back.
 //   - stop() says goodbye (priority 0), removes the addresses and joins the threads.
 //   - A second Speaker in the same network namespace is refused.
 //
 // Files: io_speaker.cpp (the owner's side), io_engine.cpp (the loop), io_instance.cpp (one machine and its
 // effects), io_link.cpp (interfaces and addresses by rtnetlink), io_socket.cpp (adverts and announcements),
-// io_address.cpp.
+// io_address.cpp, io_device.cpp (virtual MAC).
 #pragma once
 
 #include <memory>
@@ -44,6 +47,8 @@
 namespace lvs::vrrp {
 
 inline constexpr std::uint8_t kAddressMark = 0x6c;  // IFA_PROTO; the kernel's own values are 1 to 3
+inline constexpr std::uint32_t kDeviceMark =
+    0x6c767364;  // IFLA_GROUP of devices that hold a virtual MAC: "lvsd"
 
 // Which checksum a version 3 IPv4 advert gets. Automatic: that of RFC 9568 until an advert of another router
 // of ours was heard, then its convention; many implementations still insist on the pseudo-header of RFC 5798.
@@ -59,6 +64,7 @@ struct RouterSpec {
     std::vector<Prefix> excluded;  // held and announced like the others, but not in the advert
     std::vector<Peer> peers;       // of either family; a family without peers uses multicast
     ChecksumMode checksum = ChecksumMode::automatic;
+    bool virtual_mac = false;          // RFC 9568 7.3: the addresses live on a device of ours with that MAC
     std::string password;              // version 2; up to 8 bytes; empty: none
     std::string group;                 // routers with the same non-empty group move together
     std::optional<IpAddress> source4;  // default: the first address of the interface that is not virtual
@@ -78,8 +84,11 @@ enum class Trouble : std::uint8_t {
     send,            // adverts cannot be sent; reported once until it works again
     address_add,     // `address` could not be added
     address_remove,  // `address` could not be removed
+    virtual_mac,     // the device of the virtual MAC could not be made or set up; tried again at the next
+                     // takeover
     misconfigured,   // the master announces other addresses, or another router has priority 255
     netlink,         // interface changes were lost and read again
+    discarded,       // adverts are refused, for the reason `discard`; told once a minute per reason at most
 };
 [[nodiscard]] std::string_view to_string(Trouble trouble);  // "address-add"
 
@@ -96,6 +105,7 @@ struct Event {
     Waiting waiting = Waiting::none;  // waiting: none = it runs again
     Trouble trouble = Trouble::none;
     int error = 0;  // trouble: errno
+    Discard discard = Discard::truncated;
     std::optional<IpAddress> address = std::nullopt;
 };
 inline constexpr std::size_t kEventCapacity = 4096;
@@ -116,12 +126,23 @@ struct RouterStatus {
     Counters counters;
 };
 
+// How late the timers of the speaker thread were, by the clock that also counts what the machine slept.
+struct Lateness {
+    static constexpr std::array<Duration, 7> kBounds{
+        std::chrono::microseconds(100), std::chrono::milliseconds(1),   std::chrono::milliseconds(5),
+        std::chrono::milliseconds(10),  std::chrono::milliseconds(100), std::chrono::seconds(1),
+        std::chrono::seconds(10)};
+    std::array<std::uint64_t, kBounds.size() + 1> classes{};  // up to each bound, and later
+    Duration sum{}, worst{};
+    void add(Duration late);
+    [[nodiscard]] std::uint64_t count() const;
+};
+
 struct Snapshot {
     std::vector<RouterStatus> routers;  // in the order of apply(), IPv4 before IPv6
     bool realtime = false, memory_locked = false;
     std::uint64_t wakeups = 0;
-    Duration latest_wakeup{};        // the worst lateness of a timer
-    std::uint64_t late_wakeups = 0;  // more than 5 ms late
+    Lateness lateness;
     std::uint64_t events_lost = 0;
     std::array<std::uint64_t, kDiscards> discarded{};  // packets that belong to no router of ours
 };

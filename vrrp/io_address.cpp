@@ -20,6 +20,8 @@ namespace lvs::vrrp::io {
 namespace {
 
 constexpr std::size_t kChunk = 64;
+// Addresses on a device of ours bring a route to their network; that of the interface below goes first.
+constexpr std::uint32_t kRouteMetric = 4096;
 
 struct AddrPut {
     void operator()(rtnl_addr* addr) const { rtnl_addr_put(addr); }
@@ -63,12 +65,13 @@ std::vector<std::uint8_t> finish(nl_msg* message) {
     return bytes;
 }
 
-std::vector<std::uint8_t> add_message(int index, const Prefix& prefix) {
+std::vector<std::uint8_t> add_message(int index, const Prefix& prefix, bool on_device) {
     nl_msg* raw = nullptr;
     const auto address = make_address(index, prefix);
     rtnl_addr_build_add_request(address.get(), NLM_F_CREATE | NLM_F_EXCL, &raw);
     const Message message(raw);
     nla_put_u8(raw, IFA_PROTO, kAddressMark);  // unknown to kernels before 5.18, which ignore it
+    if (on_device) nla_put_u32(raw, IFA_RT_PRIORITY, kRouteMetric);
     return finish(raw);
 }
 
@@ -92,19 +95,37 @@ Fd open_netlink() {
 
 }  // namespace
 
-AddressSet::AddressSet(int index, std::vector<Prefix> prefixes)
-    : index_(index), prefixes_(std::move(prefixes)), ours_(prefixes_.size(), false) {
+AddressSet::AddressSet(int index, std::vector<Prefix> prefixes, std::shared_ptr<Device> device)
+    : index_(index),
+      device_(std::move(device)),
+      prefixes_(std::move(prefixes)),
+      ours_(prefixes_.size(), false) {
     for (const auto& prefix : prefixes_) {
-        add_.push_back(add_message(index, prefix));
+        add_.push_back(add_message(index, prefix, device_ != nullptr));
         remove_.push_back(remove_message(index, prefix));
     }
 }
 
+// The messages were written before the device had a number.
+void AddressSet::move_to(int index) {
+    if (index == index_) return;
+    index_ = index;
+    for (auto* messages : {&add_, &remove_})
+        for (auto& message : *messages) {
+            auto* header = reinterpret_cast<nlmsghdr*>(message.data());
+            static_cast<ifaddrmsg*>(nlmsg_data(header))->ifa_index = static_cast<std::uint32_t>(index);
+        }
+}
+
 // ---- speaker thread ---------------------------------------------------------------------------------------
 
-Result<void> AddressWriter::start(int realtime_priority) {
+Result<void> AddressWriter::open() {
     netlink_ = open_netlink();
     if (!netlink_) return fail_errno(errno, "vrrp: open a netlink socket");
+    return devices_.open();
+}
+
+Result<void> AddressWriter::start(int realtime_priority) {
     thread_ = std::thread([this] { run(); });
     pthread_setname_np(thread_.native_handle(), "vrrp-address");
     if (realtime_priority > 0) {
@@ -151,15 +172,33 @@ void AddressWriter::run() {
 
 AddressResult AddressWriter::carry_out(const AddressJob& job) {
     AddressResult result{.kind = job.kind, .router = job.router, .family = job.family};
-    if (job.kind == AddressJob::Kind::remove) {
-        remove(*job.set, result);
-    } else {
-        if (job.old_set) inherit(*job.set, *job.old_set);
-        add(*job.set, result);
+    using Kind = AddressJob::Kind;
+    auto& set = *job.set;
+    if (job.kind == Kind::prepare) {
+        (void)ready(set, false, result);
+    } else if (job.kind == Kind::destroy) {
+        devices_.destroy(*set.device_);
+    } else if (job.kind == Kind::remove) {
+        remove(set, result);
+        if (set.device_ && set.device_->index != 0) (void)devices_.set_up(*set.device_, false);
+    } else if (ready(set, true, result)) {
+        if (job.old_set) inherit(set, *job.old_set);
+        add(set, result);
         if (job.old_set) remove(*job.old_set, result);
     }
     result.held = static_cast<std::uint32_t>(std::count(job.set->ours_.begin(), job.set->ours_.end(), true));
     return result;
+}
+
+// True when the set's addresses have a place to be.
+bool AddressWriter::ready(AddressSet& set, bool up, AddressResult& result) {
+    if (!set.device_) return true;
+    auto& device = *set.device_;
+    result.device_error = devices_.ensure(device);
+    if (result.device_error == 0 && up) result.device_error = devices_.set_up(device, true);
+    if (device.index != 0) set.move_to(device.index);
+    result.device = device.index;
+    return result.device_error == 0;
 }
 
 // What both sets hold belongs to the new one from now on.

@@ -14,30 +14,36 @@
 #include <vector>
 
 #include "vrrp/io.hpp"
+#include "vrrp/io_device.hpp"
 #include "vrrp/io_fd.hpp"
 
 namespace lvs::vrrp::io {
 
 class AddressSet {
 public:
-    AddressSet(int index, std::vector<Prefix> prefixes);
+    // With a device the addresses live there, and not on `index`.
+    AddressSet(int index, std::vector<Prefix> prefixes, std::shared_ptr<Device> device = nullptr);
 
     [[nodiscard]] const std::vector<Prefix>& prefixes() const { return prefixes_; }
     [[nodiscard]] int index() const { return index_; }
+    [[nodiscard]] const std::shared_ptr<Device>& device() const { return device_; }
 
     // A later job for the same router makes an unfinished addition pointless: it stops between two chunks.
     std::atomic<bool> wanted{false};
 
 private:
     friend class AddressWriter;
+    void move_to(int index);  // address thread
     int index_;
+    std::shared_ptr<Device>
+        device_;  // shared with the instance, and with the set that a reload puts in our place
     std::vector<Prefix> prefixes_;
     std::vector<std::vector<std::uint8_t>> add_, remove_;  // one netlink message each
     std::vector<bool> ours_;                               // added by us; address thread only
 };
 
 struct AddressJob {
-    enum class Kind : std::uint8_t { none, add, remove, replace, quit };
+    enum class Kind : std::uint8_t { none, prepare, add, remove, replace, destroy, quit };
     Kind kind = Kind::none;
     std::uint32_t router = 0;  // handed back in the result
     Family family = Family::ipv4;
@@ -50,6 +56,8 @@ struct AddressResult {
     AddressJob::Kind kind = AddressJob::Kind::none;
     std::uint32_t router = 0;
     Family family = Family::ipv4;
+    int device = 0;  // its number, for a set that has one
+    int device_error = 0;
     std::uint32_t held = 0;  // addresses of the set that are on the interface now
     bool complete = false;   // additions: all are there, or failed and were reported
     int error = 0;           // of the first that failed
@@ -63,8 +71,11 @@ public:
     AddressWriter(const AddressWriter&) = delete;
     AddressWriter& operator=(const AddressWriter&) = delete;
 
+    [[nodiscard]] Result<void> open();
     [[nodiscard]] Result<void> start(int realtime_priority);
     void stop();  // finishes all jobs first
+    // Before start(): removes what a killed run left.
+    void clear(const std::vector<MarkedDevice>& devices) { devices_.clear(devices); }
     // Speaker thread.
     void post(AddressJob job);
     [[nodiscard]] int result_fd() const { return results_ready_.fd(); }
@@ -75,6 +86,7 @@ public:
 private:
     void run();
     [[nodiscard]] AddressResult carry_out(const AddressJob& job);
+    [[nodiscard]] bool ready(AddressSet& set, bool up, AddressResult& result);
     void add(AddressSet& set, AddressResult& result);
     void remove(AddressSet& set, AddressResult& result);
     static void inherit(AddressSet& set, AddressSet& old_set);
@@ -83,6 +95,7 @@ private:
     bool read_acks(std::uint32_t first_seq, std::vector<int>& errors, std::size_t& open);
 
     Fd netlink_;
+    DeviceKeeper devices_;
     Wakeup jobs_ready_, results_ready_;
     Ring<AddressJob, 4096> jobs_;
     Ring<AddressResult, 4096> results_;

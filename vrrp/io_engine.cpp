@@ -21,10 +21,20 @@ constexpr std::uint32_t kAnnounceBudget = 256;  // frames of one router in one t
 constexpr std::uint32_t kAnnounceSlice = 64;    // tokens worth waking up for
 constexpr Duration kLate = std::chrono::milliseconds(5);
 
-Time monotonic_now() {
+Time read_clock(clockid_t clock) {
     timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    ::clock_gettime(clock, &now);
     return Time(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+}
+
+// The clock of the machines. It goes on while the computer sleeps, so that a sleep is noticed as a stall.
+Time monotonic_now() {
+    return read_clock(CLOCK_BOOTTIME);
+}
+
+// The owner's clock stands still meanwhile.
+Time owners(Time time) {
+    return time - (read_clock(CLOCK_BOOTTIME) - read_clock(CLOCK_MONOTONIC));
 }
 
 // Memory locked as it is touched: resident size stays what is used. Memory mapped later is not covered.
@@ -41,15 +51,25 @@ Result<void> Engine::open() {
     if (!epoll_) return fail_errno(errno, "vrrp: epoll");
     if (auto done = links_.open(); !done) return done;
     if (auto done = frames_.open(); !done) return done;
-    std::vector<std::pair<int, Prefix>> leftovers;
-    for (const auto& [index, prefix] : links_.leftovers())
-        leftovers.emplace_back(index, prefix);
-    remove_now(leftovers);
+    if (auto done = clear_leftovers(); !done) return done;
     if (auto done = addresses_.start(options_.realtime ? options_.realtime_priority - 1 : 0); !done)
         return done;
     const bool watching = watch(shared_.commands_ready.fd(), &shared_) && watch(links_.fd(), &links_) &&
                           watch(addresses_.result_fd(), &addresses_);
     if (!watching) return fail_errno(errno, "vrrp: epoll");
+    return {};
+}
+
+Result<void> Engine::clear_leftovers() {
+    if (auto done = addresses_.open(); !done) return done;
+    std::vector<MarkedDevice> devices;
+    for (const auto& [index, device] : links_.devices())
+        devices.push_back(device);
+    addresses_.clear(devices);
+    std::vector<std::pair<int, Prefix>> leftovers;
+    for (const auto& [index, prefix] : links_.leftovers())
+        if (!links_.devices().contains(index)) leftovers.emplace_back(index, prefix);
+    remove_now(leftovers);
     return {};
 }
 
@@ -124,11 +144,8 @@ void Engine::run_timers() {
     const auto* first = timers_.first();
     if (first == nullptr || *first->heap_time > now) return;
     const Duration late = now - *first->heap_time;
-    latest_wakeup_ = std::max(latest_wakeup_, late);
-    if (late > kLate) {
-        ++late_wakeups_;
-        receive_all();  // a machine may only decide after it heard everything
-    }
+    lateness_.add(late);
+    if (late > kLate) receive_all();  // a machine may only decide after it heard everything
     while (auto* due = timers_.first()) {
         if (*due->heap_time > now) break;
         due->advance(std::max(now, *due->heap_time));
@@ -218,7 +235,7 @@ void Engine::receive(Wire& wire) {
         if (instance == nullptr) {
             count(advert ? Discard::vrid : advert.error());
         } else if (!advert) {
-            instance->count(advert.error());
+            instance->refuse(monotonic_now(), advert.error());
         } else {
             instance->receive(monotonic_now(), *advert, packet->envelope);
             after(*instance);
@@ -264,6 +281,10 @@ std::size_t Engine::send_frames(int index, std::span<const FrameSocket::Frame> f
     return frames_.send(index, frames);
 }
 
+int Engine::send_frame(int index, std::span<const std::uint8_t> frame) {
+    return frames_.send_one(index, frame);
+}
+
 // ---- interfaces and addresses -----------------------------------------------------------------------------
 
 void Engine::on_links() {
@@ -277,9 +298,12 @@ void Engine::on_links() {
         if (changed) instance->update(now, links_.find(instance->spec().interface));
         for (const auto& gone : links_.removed())
             instance->on_address_removed(gone);
+        for (const int gone : links_.removed_devices())
+            instance->on_device_removed(now, gone, links_.find(instance->spec().interface));
         after(*instance);
     }
     links_.removed().clear();
+    links_.removed_devices().clear();
 }
 
 void Engine::on_results() {
@@ -310,7 +334,7 @@ void Engine::carry_out(Command& command) {
             return command.answer.set_value(snapshot());
         case Command::Kind::stop:
             for (auto& [key, instance] : instances_)
-                instance->stop(now, Reason::stopped);
+                instance->retire(now);
             quit_ = true;
             return;
         case Command::Kind::priority:
@@ -361,7 +385,7 @@ void Engine::drop_missing(const std::vector<std::pair<std::uint32_t, RouterSpec>
             ++it;
             continue;
         }
-        it->second->stop(now, Reason::stopped);
+        it->second->retire(now);
         timers_.set(*it->second, std::nullopt);
         std::erase(announcing_, it->second.get());
         it = instances_.erase(it);
@@ -374,7 +398,7 @@ void Engine::apply_one(std::uint32_t id, Family family, const RouterSpec& spec) 
     auto& instance = instances_[{id, family}];
     if (instance && instance->absorb(now, spec)) return after(*instance);
     if (instance) {
-        instance->stop(now, Reason::stopped);
+        instance->retire(now);
         timers_.set(*instance, std::nullopt);
         std::erase(announcing_, instance.get());
     }
@@ -385,6 +409,7 @@ void Engine::apply_one(std::uint32_t id, Family family, const RouterSpec& spec) 
 
 void Engine::emit(RawEvent event) {
     event.seq = ++seq_;
+    event.time = owners(event.time);
     if (!shared_.events.push(event)) ++events_lost_;
     shared_.events_ready.notify();
 }
@@ -393,11 +418,12 @@ Snapshot Engine::snapshot() const {
     Snapshot result;
     for (const auto& key : order_)
         result.routers.push_back(instances_.at(key)->status());
+    for (auto& router : result.routers)
+        router.since = owners(router.since);
     result.realtime = realtime_;
     result.memory_locked = memory_locked_;
     result.wakeups = wakeups_;
-    result.latest_wakeup = latest_wakeup_;
-    result.late_wakeups = late_wakeups_;
+    result.lateness = lateness_;
     result.events_lost = events_lost_;
     result.discarded = discarded_;
     return result;

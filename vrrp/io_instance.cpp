@@ -7,6 +7,10 @@
 
 namespace lvs::vrrp::io {
 
+namespace {
+constexpr Duration kTellAgain = std::chrono::minutes(1);
+}
+
 Instance::Instance(Host& host, std::uint32_t id, Family family, const RouterSpec& spec)
     : host_(host), id_(id), family_(family), spec_(spec), machine_(spec.config) {
     take_addresses(spec);
@@ -20,9 +24,13 @@ Instance::~Instance() {
 void Instance::take_addresses(const RouterSpec& spec) {
     addresses_.clear();
     wire_list_.clear();
-    for (const auto& prefix : spec.addresses) {
-        if (prefix.address.family() != family_) continue;
-        addresses_.push_back(prefix);
+    for (const auto& prefix : spec.addresses)
+        if (prefix.address.family() == family_) addresses_.push_back(prefix);
+    // RFC 9568 5.2.9: the link-local address comes first.
+    std::stable_partition(addresses_.begin(), addresses_.end(), [&](const auto& prefix) {
+        return family_ == Family::ipv6 && prefix.address.is_link_local();
+    });
+    for (const auto& prefix : addresses_) {
         const auto bytes = prefix.address.bytes();
         wire_list_.insert(wire_list_.end(), bytes.begin(), bytes.end());
     }
@@ -88,7 +96,7 @@ void Instance::update(Time now, const Link* link) {
     if (machine_.running() && (waiting != Waiting::none || link->index != index_))
         stop(now, waiting == Waiting::fault ? Reason::fault : Reason::interface);
     if (waiting != Waiting::none) return wait_for(now, waiting);
-    mac_ = link->mac;
+    mac_ = spec_.virtual_mac ? virtual_mac(family_, spec_.vrid) : link->mac;
     if (!machine_.running()) return begin(now, *link, source);
     machine_.handle(now, SourceChanged{source}, effects_);
     perform(now);
@@ -106,13 +114,41 @@ void Instance::begin(Time now, const Link& link, const IpAddress& source) {
     int error = 0;
     wire_ = host_.join(*this, link, error);
     if (wire_ == nullptr) return trouble(now, Trouble::socket, error);
-    index_ = link.index;
-    set_ = std::make_shared<AddressSet>(index_, addresses_);
+    make_set(link);
     if (announced_waiting_) wait_for(now, Waiting::none);
     announced_waiting_ = false;
     waiting_ = Waiting::none;
     machine_.handle(now, Start{source}, effects_);
     perform(now);
+}
+
+// A router that was interrupted keeps its device.
+void Instance::make_set(const Link& link) {
+    auto device = set_ ? set_->device() : nullptr;
+    if (device && device->parent != link.index) {
+        drop_device();
+        device.reset();
+    }
+    index_ = link.index;
+    if (spec_.virtual_mac && !device)
+        device = std::make_shared<Device>(link.index, link.name, family_, spec_.vrid);
+    set_ = std::make_shared<AddressSet>(index_, addresses_, device);
+    if (device) post(AddressJob::Kind::prepare);
+}
+
+void Instance::drop_device() {
+    if (set_ && set_->device()) post(AddressJob::Kind::destroy);
+    set_.reset();
+    device_ = 0;
+}
+
+void Instance::post(AddressJob::Kind kind, std::shared_ptr<AddressSet> old_set) {
+    host_.post({.kind = kind, .router = id_, .family = family_, .set = set_, .old_set = std::move(old_set)});
+}
+
+void Instance::retire(Time now) {
+    stop(now, Reason::stopped);
+    drop_device();
 }
 
 void Instance::stop(Time now, Reason reason) {
@@ -128,11 +164,35 @@ void Instance::stop(Time now, Reason reason) {
 // ---- what happens to the machine --------------------------------------------------------------------------
 
 void Instance::receive(Time now, const Advert& advert, const Envelope& envelope) {
-    if (const auto why = refuse(policy_, envelope, advert)) return count(*why);
+    if (const auto why = vrrp::refuse(policy_, envelope, advert)) return refuse(now, *why);
     if (spec_.checksum == ChecksumMode::automatic) checksum_ = advert.checksum;
     check_list(now, advert);
+    const auto before = machine_.counters().discarded;
     machine_.handle(now, Received{advert, envelope.source}, effects_);
     perform(now);
+    for (const auto why : {Discard::version, Discard::interval})
+        if (machine_.counters().discarded[static_cast<std::size_t>(why)] !=
+            before[static_cast<std::size_t>(why)])
+            tell(now, why);
+}
+
+void Instance::refuse(Time now, Discard discard) {
+    machine_.count(discard);
+    tell(now, discard);
+}
+
+// Anybody on the network can make us refuse adverts, at any rate.
+void Instance::tell(Time now, Discard discard) {
+    auto& last = told_[static_cast<std::size_t>(discard)];
+    if (last && now - *last < kTellAgain) return;
+    if (!host_.may_tell(now)) return;
+    last = now;
+    host_.emit({.kind = Event::Kind::trouble,
+                .router = id_,
+                .time = now,
+                .family = family_,
+                .trouble = Trouble::discarded,
+                .discard = discard});
 }
 
 // RFC 9568 7.1: another list is a misconfiguration to report, not a reason to drop the packet.
@@ -175,8 +235,9 @@ bool Instance::absorb(Time now, const RouterSpec& spec) {
     if (spec == spec_) return true;
     const bool same_place = spec.interface == spec_.interface && spec.vrid == spec_.vrid &&
                             spec.source4 == spec_.source4 && spec.source6 == spec_.source6;
-    const bool same_kind =
-        spec.config.version == spec_.config.version && spec.config.grouped == spec_.config.grouped;
+    const bool same_kind = spec.config.version == spec_.config.version &&
+                           spec.config.grouped == spec_.config.grouped &&
+                           spec.virtual_mac == spec_.virtual_mac;
     if (!same_place || !same_kind) return false;
     const bool same_addresses = spec.addresses == spec_.addresses && spec.excluded == spec_.excluded;
     machine_.configure(now, spec.config, effects_);
@@ -189,22 +250,23 @@ bool Instance::absorb(Time now, const RouterSpec& spec) {
     take_addresses(spec);
     list_differs_ = false;
     if (!set_) return true;
-    set_ = std::make_shared<AddressSet>(index_, addresses_);
+    set_ = std::make_shared<AddressSet>(index_, addresses_, old_set->device());
     if (machine_.state() != State::master) return true;
     set_->wanted = true;
-    host_.post({.kind = AddressJob::Kind::replace,
-                .router = id_,
-                .family = family_,
-                .set = set_,
-                .old_set = old_set});
+    post(AddressJob::Kind::replace, old_set);
     on(now, Announce{});
     adding_ = true;
     return true;
 }
 
 void Instance::on_result(Time now, const AddressResult& result) {
+    using Kind = AddressJob::Kind;
+    if (result.kind == Kind::destroy) return;
+    if (result.device != 0) device_ = result.device;
+    if (result.device_error != 0) trouble(now, Trouble::virtual_mac, result.device_error);
+    if (result.kind == Kind::prepare) return;
     held_ = result.held;
-    if (result.kind == AddressJob::Kind::remove) {
+    if (result.kind == Kind::remove) {
         if (result.error != 0) trouble(now, Trouble::address_remove, result.error, result.failed);
         return;
     }
@@ -214,11 +276,18 @@ void Instance::on_result(Time now, const AddressResult& result) {
 
 // Somebody else took one of our addresses away: put it back.
 void Instance::on_address_removed(const MarkedAddress& address) {
-    if (machine_.state() != State::master || adding_ || address.index != index_ || !set_) return;
-    if (!is_virtual(address.prefix.address)) return;
+    if (machine_.state() != State::master || adding_ || !set_) return;
+    if (address.index != (set_->device() ? device_ : index_) || !is_virtual(address.prefix.address)) return;
     adding_ = true;
-    host_.post(
-        {.kind = AddressJob::Kind::add, .router = id_, .family = family_, .set = set_, .old_set = nullptr});
+    post(AddressJob::Kind::add);
+}
+
+// The same for the device: it begins anew, and with another number.
+void Instance::on_device_removed(Time now, int device, const Link* link) {
+    if (device != device_ || !set_ || !set_->device()) return;
+    stop(now, Reason::interface);
+    drop_device();
+    update(now, link);
 }
 
 // ---- effects ----------------------------------------------------------------------------------------------
@@ -247,10 +316,16 @@ void Instance::on(Time now, const SendAdvert& effect) {
 }
 
 void Instance::transmit(Time now, const Advert& advert, const IpAddress& destination) {
-    std::array<std::uint8_t, kMaxAdvertSize> buffer;
+    std::array<std::uint8_t, kMaxAdvertFrame> buffer;
     const Envelope envelope{.source = machine_.source(), .destination = destination};
-    const auto size = encode(advert, envelope, buffer);
-    const int error = wire_->socket.send(envelope.source, envelope.destination, {buffer.data(), size});
+    int error = 0;
+    if (spec_.virtual_mac && destination.is_multicast()) {  // RFC 9568 7.2: from the virtual MAC
+        const auto size = encode_frame(mac_, advert, envelope, buffer);
+        error = host_.send_frame(index_, {buffer.data(), size});
+    } else {
+        const auto size = encode(advert, envelope, buffer);
+        error = wire_->socket.send(envelope.source, envelope.destination, {buffer.data(), size});
+    }
     if (error != 0 && !link_lost_ && send_error_ == 0) trouble(now, Trouble::send, error);
     send_error_ = error;
 }
@@ -258,19 +333,14 @@ void Instance::transmit(Time now, const Advert& advert, const IpAddress& destina
 void Instance::on(Time, const AddAddresses&) {
     adding_ = true;
     set_->wanted = true;
-    host_.post(
-        {.kind = AddressJob::Kind::add, .router = id_, .family = family_, .set = set_, .old_set = nullptr});
+    post(AddressJob::Kind::add);
 }
 
 void Instance::on(Time, const RemoveAddresses&) {
     next_announcement_ = SIZE_MAX;
     adding_ = false;
     set_->wanted = false;
-    host_.post({.kind = AddressJob::Kind::remove,
-                .router = id_,
-                .family = family_,
-                .set = set_,
-                .old_set = nullptr});
+    post(AddressJob::Kind::remove);
 }
 
 void Instance::on(Time, const Announce&) {

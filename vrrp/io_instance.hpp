@@ -25,6 +25,7 @@ struct RawEvent {
     Waiting waiting = Waiting::none;
     Trouble trouble = Trouble::none;
     int error = 0;
+    Discard discard = Discard::truncated;
     std::optional<IpAddress> address = std::nullopt;
 };
 
@@ -49,6 +50,9 @@ public:
     virtual void leave(Instance& instance, Wire& wire) = 0;
     virtual void post(AddressJob job) = 0;
     virtual std::size_t send_frames(int index, std::span<const FrameSocket::Frame> frames) = 0;
+    // Whether what a stranger causes may be told now.
+    [[nodiscard]] virtual bool may_tell(Time now) = 0;
+    virtual int send_frame(int index, std::span<const std::uint8_t> frame) = 0;
 };
 
 class Instance {
@@ -67,13 +71,15 @@ public:
     void receive(Time now, const Advert& advert, const Envelope& envelope);
     void advance(Time now);
     void stop(Time now, Reason reason);
+    void retire(Time now);  // stops for good
     void set_priority(Time now, Priority priority);
     void set_fault(Time now, bool fault, const Link* link);
     // Takes over a new configuration; false: this change needs a new instance.
     [[nodiscard]] bool absorb(Time now, const RouterSpec& spec);
     void on_result(Time now, const AddressResult& result);
     void on_address_removed(const MarkedAddress& address);
-    void count(Discard discard) { machine_.count(discard); }
+    void on_device_removed(Time now, int device, const Link* link);
+    void refuse(Time now, Discard discard);
     [[nodiscard]] const Policy& policy() const { return policy_; }
     [[nodiscard]] Member member() const { return machine_.member(); }
     void promote(Time now);
@@ -100,11 +106,15 @@ private:
     [[nodiscard]] std::optional<IpAddress> pick_source(const Link& link) const;
     [[nodiscard]] bool is_virtual(const IpAddress& address) const;
     void begin(Time now, const Link& link, const IpAddress& source);
+    void make_set(const Link& link);
+    void drop_device();
+    void post(AddressJob::Kind kind, std::shared_ptr<AddressSet> old_set = nullptr);
     void wait_for(Time now, Waiting waiting);
     void trouble(Time now, Trouble trouble, int error, std::optional<IpAddress> address = std::nullopt);
     void take_addresses(const RouterSpec& spec);
     void take_policy(const RouterSpec& spec);
     void check_list(Time now, const Advert& advert);
+    void tell(Time now, Discard discard);
     void transmit(Time now, const Advert& advert, const IpAddress& destination);
     [[nodiscard]] FrameSocket::Frame announcement(const IpAddress& address) const;
 
@@ -122,6 +132,7 @@ private:
     Mac mac_{};
     Wire* wire_ = nullptr;
     std::shared_ptr<AddressSet> set_;
+    int device_ = 0;  // the number of the set's device, once it is known
     std::uint32_t held_ = 0;
     bool adding_ = false;
     bool fault_ = false;
@@ -132,6 +143,7 @@ private:
     int send_error_ = 0;
     bool list_differs_ = false;
     std::uint64_t list_mismatches_ = 0;
+    std::array<std::optional<Time>, kDiscards> told_{};
     Time since_{};
 };
 

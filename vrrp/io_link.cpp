@@ -32,6 +32,18 @@ std::optional<IpAddress> read_ip(nlattr* attr, int family) {
     return IpAddress::from_bytes({static_cast<const std::uint8_t*>(nla_data(attr)), size});
 }
 
+// All three: the group alone might be somebody else's.
+bool is_ours(nlattr* const* attrs) {
+    if (attrs[IFLA_GROUP] == nullptr || nla_get_u32(attrs[IFLA_GROUP]) != kDeviceMark) return false;
+    const auto mac = read_mac(attrs[IFLA_ADDRESS]);
+    const auto& ipv4 = virtual_mac(Family::ipv4, Vrid::of(1));
+    if (!std::equal(mac.begin(), mac.begin() + 4, ipv4.begin()) || attrs[IFLA_LINKINFO] == nullptr)
+        return false;
+    auto* info = attrs[IFLA_LINKINFO];
+    auto* kind = nla_find(static_cast<nlattr*>(nla_data(info)), nla_len(info), IFLA_INFO_KIND);
+    return kind != nullptr && nla_strcmp(kind, "macvlan") == 0;
+}
+
 }  // namespace
 
 Result<void> LinkTable::open() {
@@ -51,6 +63,7 @@ Result<void> LinkTable::open() {
 Result<void> LinkTable::dump() {
     links_.clear();
     leftovers_.clear();
+    devices_.clear();
     dumping_ = true;
     for (const int type : {RTM_GETLINK, RTM_GETADDR}) {
         if (auto sent = request(type, AF_UNSPEC); !sent) return sent;
@@ -137,6 +150,14 @@ bool LinkTable::take_link(const nlmsghdr* message) {
     if (nlmsg_parse(header, sizeof(ifinfomsg), attrs, IFLA_MAX, nullptr) < 0) return false;
     const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(message));
     if (info->ifi_family != AF_UNSPEC) return false;  // bridge ports report themselves a second time
+    if (is_ours(attrs)) {
+        MarkedDevice device;
+        device.index = info->ifi_index;
+        if (attrs[IFLA_LINK] != nullptr) device.parent = nla_get_s32(attrs[IFLA_LINK]);
+        if (attrs[IFLA_IFALIAS] != nullptr) device.alias = nla_get_string(attrs[IFLA_IFALIAS]);
+        take_device(device, message->nlmsg_type == RTM_DELLINK);
+        return false;
+    }
     if (message->nlmsg_type == RTM_DELLINK) return links_.erase(info->ifi_index) > 0;
     if (attrs[IFLA_IFNAME] == nullptr) return false;
 
@@ -150,6 +171,14 @@ bool LinkTable::take_link(const nlmsghdr* message) {
     link.mac = mac;
     link.name = name;
     return changed;
+}
+
+void LinkTable::take_device(const MarkedDevice& device, bool gone) {
+    if (!gone) {
+        devices_[device.index] = device;
+    } else if (devices_.erase(device.index) > 0) {
+        removed_devices_.push_back(device.index);
+    }
 }
 
 bool LinkTable::take_address(const nlmsghdr* message) {

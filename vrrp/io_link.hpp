@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vrrp/io.hpp"
+#include "vrrp/io_device.hpp"
 #include "vrrp/io_fd.hpp"
 
 struct nlmsghdr;
@@ -48,6 +49,9 @@ public:
     // Marked addresses found by the first dump, and those deleted since the last call.
     [[nodiscard]] std::vector<MarkedAddress>& leftovers() { return leftovers_; }
     [[nodiscard]] std::vector<MarkedAddress>& removed() { return removed_; }
+    // The same for devices of ours. They are no links: nobody runs a router on them.
+    [[nodiscard]] const std::map<int, MarkedDevice>& devices() const { return devices_; }
+    [[nodiscard]] std::vector<int>& removed_devices() { return removed_devices_; }
 
 private:
     [[nodiscard]] Result<void> dump();
@@ -55,6 +59,7 @@ private:
     [[nodiscard]] Result<void> await_dump();
     bool take(const nlmsghdr* message);
     bool take_link(const nlmsghdr* message);
+    void take_device(const MarkedDevice& device, bool gone);
     bool take_address(const nlmsghdr* message);
     bool read_buffer(std::size_t size, bool& done);
 
@@ -62,6 +67,8 @@ private:
     std::vector<std::uint8_t> buffer_;
     std::map<int, Link> links_;
     std::vector<MarkedAddress> leftovers_, removed_;
+    std::map<int, MarkedDevice> devices_;
+    std::vector<int> removed_devices_;
     bool dumping_ = false;
     std::uint64_t overruns_ = 0;
     std::uint32_t seq_ = 0;

@@ -238,4 +238,13 @@ std::size_t FrameSocket::send(int index, std::span<const Frame> frames) {
     return sent < 0 ? 0 : static_cast<std::size_t>(sent);
 }
 
+int FrameSocket::send_one(int index, std::span<const std::uint8_t> frame) {
+    sockaddr_ll to{};
+    to.sll_family = AF_PACKET;
+    to.sll_ifindex = index;
+    const auto sent = ::sendto(fd_.get(), frame.data(), frame.size(), MSG_DONTWAIT,
+                               reinterpret_cast<sockaddr*>(&to), sizeof to);
+    return sent < 0 ? errno : 0;
+}
+
 }  // namespace lvs::vrrp::io

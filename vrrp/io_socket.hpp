@@ -51,6 +51,7 @@ public:
         std::size_t size = 0;
     };
     std::size_t send(int index, std::span<const Frame> frames);
+    int send_one(int index, std::span<const std::uint8_t> frame);  // 0 or an errno
 
 private:
     Fd fd_;

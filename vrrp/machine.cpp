@@ -30,6 +30,7 @@ Duration Machine::master_down() const {
 void Machine::handle(Time now, const Input& input, Effects& out) {
     LVS_ASSERT(now >= last_);
     last_ = now;
+    if (must_ask(now) && !std::holds_alternative<Stop>(input)) ask_first(now, out);
     std::visit([&](const auto& one) { on(now, one, out); }, input);
 }
 
@@ -160,6 +161,7 @@ Duration Machine::regroup_delay() const {
 void Machine::configure(Time now, const Config& config, Effects& out) {
     LVS_ASSERT(config.version == config_.version);
     const bool interval_changed = config.interval != config_.interval;
+    if (must_ask(now)) ask_first(now, out);
     const auto before = priority_;
     config_ = config;
     priority_ = effective_priority();
@@ -272,6 +274,20 @@ void Machine::reply_to_lower(Time now, Effects& out) {
     send(now, priority_.value(), out);
 }
 
+// ---- stalls -----------------------------------------------------------------------------------------------
+
+// A master that was silent for so long that others took over: they go by the interval it last told them.
+// Whatever comes first after that, a packet, a command or its timer, must not make it speak. The owner need
+// not ask.
+bool Machine::must_ask(Time now) const {
+    return state_ == State::master && priority_.value() != kOwner && now - last_sent_ > 3 * sent_interval_;
+}
+
+void Machine::ask_first(Time now, Effects& out) {
+    ++counters_.stalls;
+    become_backup(now, Reason::stalled, config_.interval + skew(), out);
+}
+
 // ---- time -------------------------------------------------------------------------------------------------
 
 void Machine::on_master_down(Time now, Effects& out) {
@@ -293,11 +309,7 @@ void Machine::on_master_down(Time now, Effects& out) {
 }
 
 void Machine::on_advert_due(Time now, Effects& out) {
-    const bool others_took_over = now - last_sent_ > 3 * sent_interval_;  // they go by what we last told them
-    if (others_took_over && priority_.value() != kOwner) {
-        ++counters_.stalls;
-        return become_backup(now, Reason::stalled, config_.interval + skew(), out);
-    }
+    if (must_ask(now)) return ask_first(now, out);
     const Time next = *timer_ + config_.interval;  // from the due time, so that lateness does not add up
     send(now, priority_.value(), out);
     if (next > now) timer_ = next;

@@ -195,6 +195,12 @@ inline constexpr std::size_t kNaSize = 86;
 [[nodiscard]] std::array<std::uint8_t, kNaSize> encode_na(const Mac& mac, const IpAddress& source,
                                                           const IpAddress& address);
 
+// An advert to a multicast group as a whole frame, for routers that speak from their virtual MAC. Returns its
+// size; 0 when encode() would.
+inline constexpr std::size_t kMaxAdvertFrame = 14 + 40 + kMaxAdvertSize;
+[[nodiscard]] std::size_t encode_frame(const Mac& from, const Advert& advert, const Envelope& envelope,
+                                       std::span<std::uint8_t> out);
+
 // ---- sync groups ------------------------------------------------------------------------------------------
 
 // Routers that are master together or not at all. A grouped machine says it is ready instead of taking over;
@@ -380,6 +386,8 @@ private:
     void follow(Time now, const Received& input);
     [[nodiscard]] bool tolerates_lower(Time now);
     void hasten(Time now, Reason reason);
+    [[nodiscard]] bool must_ask(Time now) const;
+    void ask_first(Time now, Effects& out);
     void note_contest(Time now);
     void reply_to_lower(Time now, Effects& out);
 

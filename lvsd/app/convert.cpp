@@ -11,6 +11,7 @@ namespace {
 std::string describe_trouble(const vrrp::Event& event) {
     auto text = fmt::format("{}", vrrp::to_string(event.trouble));
     if (event.address) text += " " + to_string(*event.address);
+    if (event.trouble == vrrp::Trouble::discarded) text += fmt::format(": {}", vrrp::to_string(event.discard));
     if (event.error != 0) text += fmt::format(": {}", std::strerror(event.error));
     return text;
 }
@@ -39,6 +40,7 @@ std::vector<vrrp::RouterSpec> router_specs(const config::Config& config) {
         spec.config.priority = router.priority;
         spec.config.interval = router.advert_interval;
         spec.config.preempt = router.preempt;
+        spec.virtual_mac = router.virtual_mac;
         spec.addresses = router.addresses;
         spec.source4 = router.source4;
         spec.source6 = router.source6;

@@ -65,6 +65,8 @@ def _add_machine_options(parser, timeout: float | None) -> None:
     parser.add_argument("--systemd", action="store_true", help="boot systemd with the system bus first")
     parser.add_argument("--rw", action="append", default=[], type=_directory, metavar="DIR",
                         help="share this directory of the host read-write (may be repeated)")
+    parser.add_argument("--root", type=_directory, metavar="DIR", help="boot this tree, which has its own "
+                        "/lib/modules, instead of this machine's files")
     parser.add_argument("--timeout", type=_seconds, default=timeout, metavar="S",
                         help="end the machine after S seconds, " + (f"default {timeout:g}" if timeout else "default never"))
     parser.add_argument("-v", "--verbose", action="store_true", help="show the machine's console on stderr")
@@ -127,7 +129,7 @@ def _add_bench(commands) -> None:
 def machine_options(options, terminal: bool = False) -> vm.Options:
     return vm.Options(kernel=options.kernel, ipvs=options.ipvs, cpus=options.cpus, memory=options.memory,
                       icount=options.icount, timeout=options.timeout or 10 * 365 * 86400, systemd=options.systemd,
-                      shared=options.rw, terminal=terminal, verbose=options.verbose)
+                      shared=options.rw, root=options.root, terminal=terminal, verbose=options.verbose)
 
 
 def _prepare_machine() -> None:

@@ -31,7 +31,7 @@ def command_line(options, kernel, ram_disk: int, ends: dict[str, int]) -> list[s
     for name in ("in", "out", "err", "ctl"):
         command += ["-chardev", f"socket,id={name},fd={ends[name]}",
                     "-device", f"virtserialport,chardev={name},name=lab.{name}"]
-    command += _share("host", Path("/"), "readonly=on")
+    command += _share("host", options.root or Path("/"), "readonly=on")
     for index, directory in enumerate(options.shared):
         command += _share(f"rw{index}", directory, "readonly=off")
     if options.icount:

@@ -40,6 +40,7 @@ class Options:
     timeout: float = 600.0
     systemd: bool = False
     shared: list[Path] = field(default_factory=list)
+    root: Path | None = None  # another tree than the host's own, with modules of its own
     terminal: bool = False
     verbose: bool = False
 
@@ -250,7 +251,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 def _orders(options: Options, command, environment, preset: str, module_tree: Path) -> bytes:
     """The file /lab/run that guest/util.cpp reads."""
-    records = [("cwd", os.getcwd()), ("modules", module_tree), ("ipvs", options.ipvs),
+    records = [("cwd", "/" if options.root else os.getcwd()), ("modules", module_tree), ("ipvs", options.ipvs),
                ("systemd", int(options.systemd))]
     records += [("env", f"{key}={value}") for key, value in _environment(environment, preset).items()]
     records += [("shared", directory) for directory in options.shared]

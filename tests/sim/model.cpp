@@ -53,23 +53,42 @@ void Model::stop() {
     takeover_at_.reset();
 }
 
+// The others have given it up: it was silent for three of the intervals it told them.
+bool Model::must_ask(Time now) const {
+    return state_ == State::master && priority_ != 255 && now > spoke_at_ + told_ + told_ + told_;
+}
+
+void Model::ask() {
+    state_ = State::backup;
+    zero_ = fell_ = false;
+    late_ = true;
+    followed_.reset();
+    lower_since_.reset();
+    takeover_at_.reset();
+}
+
+// Before any input: whether it still is what it was.
+void Model::look_up(Time now) {
+    if (must_ask(now)) ask();
+    must_be_ = state_;
+}
+
 void Model::configure(Time now, const Config& config) {
+    look_up(now);
     advert_by_ = std::min(advert_by_, now + config.interval);
     config_ = config;
     priority_ = config.priority.value();
     if (state_ == State::master) learned_ = config.interval;
-    must_be_ = state_;
 }
 
 void Model::set_priority(Time now, std::uint8_t priority) {
-    (void)now;
-    must_be_ = state_;
+    look_up(now);
     if (priority_ != 255 && priority != 255) priority_ = priority;
 }
 
 void Model::hear(Time now, const Advert& advert, const IpAddress& from) {
-    must_be_ = state_;
-    if (state_ == State::initialize || priority_ == 255) return;
+    look_up(now);
+    if (state_ == State::initialize || advert.version != config_.version || priority_ == 255) return;
     if (config_.version == Version::v2 && advert.interval != config_.interval) return;
     if (state_ == State::backup)
         hear_in_backup(now, advert, from);
@@ -196,6 +215,9 @@ std::string Model::check_time(Time now, const Machine& machine, State before, co
         if (before == State::master && now > advert_by_ + kExact && !late_) wrong = "an advert is overdue";
         for (const auto& effect : effects) {
             if (!std::holds_alternative<SendAdvert>(effect)) continue;
+            if (before == State::master && must_ask(now)) wrong = "spoke before it asked";
+            spoke_at_ = now;
+            told_ = config_.interval;
             advert_by_ = now + config_.interval;
             late_ = false;
         }

@@ -37,6 +37,9 @@ private:
     void hear_in_master(const Advert& advert, const IpAddress& from);
     [[nodiscard]] bool leaves_lower_alone(Time now);
     [[nodiscard]] Duration skew() const;
+    [[nodiscard]] bool must_ask(Time now) const;
+    void ask();
+    void look_up(Time now);
     void listen(Time now);
 
     Config config_;
@@ -47,7 +50,8 @@ private:
     std::optional<State> must_be_;     // after the input just given
     std::optional<Time> takeover_at_;  // backup: silence until here makes it master; unknown after a stall
     std::optional<Time> lower_since_;
-    Time advert_by_{};
+    Time advert_by_{}, spoke_at_{};
+    Duration told_{};                                    // the interval of the last advert
     std::optional<std::pair<IpAddress, int>> followed_;  // the last master heard, and its priority then
     bool zero_ = false;
     bool fell_ = false;

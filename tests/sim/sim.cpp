@@ -39,7 +39,9 @@ void Simulation::make_nodes() {
     speed_ = static_cast<std::size_t>(random_.between(0, mixed_intervals_ ? 2 : 4));
     common.interval = kIntervals[speed_];
     if (common.version == Version::v2) common.interval = std::chrono::seconds(random_.between(1, 3));
-    const bool owner = segments_ == 1 && random_.chance(15);
+    mixed_versions_ = segments_ == 1 && random_.chance(10);
+    if (mixed_versions_) common.interval = 1s;
+    const bool owner = segments_ == 1 && !mixed_versions_ && random_.chance(15);
     for (std::size_t host = 0; host < hosts; ++host) {
         Node node = make_node(host, 0, common);
         if (owner && host == 0) node.config.priority = Priority::of(255);
@@ -66,7 +68,10 @@ Node Simulation::make_node(std::size_t host, std::size_t segment, const Config& 
     node.address = IpAddress::from_v4(0x0a000001 + static_cast<std::uint32_t>(segment) * 256 + order);
     node.config = common;
     if (!equal_) node.config.priority = *Priority::make(random_.between(1, 254));
-    if (mixed_intervals_ && random_.chance(50)) node.config.interval = kIntervals[speed_ + 1];
+    if (mixed_versions_)
+        node.config.version = random_.chance(50) ? Version::v2 : Version::v3;
+    else if (mixed_intervals_ && random_.chance(50))
+        node.config.interval = kIntervals[speed_ + 1];
     node.config.preempt = !random_.chance(25);
     if (random_.chance(20)) node.config.preempt_delay = common.interval * random_.between(1, 10);
     if (random_.chance(20)) node.config.startup_delay = common.interval * random_.between(1, 10);
@@ -87,8 +92,8 @@ void Simulation::make_faults() {
 
 void Simulation::add_fault(Time at) {
     using Kind = Happening::Kind;
-    static constexpr std::array<Kind, 7> kFaults{Kind::crash,  Kind::pause,   Kind::cut, Kind::unplug,
-                                                 Kind::reload, Kind::tracker, Kind::stop};
+    static constexpr std::array kFaults{Kind::crash, Kind::pause,  Kind::freeze, Kind::step,    Kind::cut,
+                                        Kind::split, Kind::unplug, Kind::reload, Kind::tracker, Kind::stop};
     Happening what;
     what.kind = kFaults[static_cast<std::size_t>(random_.between(0, kFaults.size() - 1))];
     what.node = static_cast<std::size_t>(random_.between(0, static_cast<std::int64_t>(nodes_.size()) - 1));
@@ -101,7 +106,9 @@ void Simulation::add_fault(Time at) {
     };
     if (what.kind == Kind::crash || what.kind == Kind::stop) undo(Kind::restart);
     if (what.kind == Kind::pause) undo(Kind::resume);
+    if (what.kind == Kind::freeze) undo(Kind::thaw);
     if (what.kind == Kind::cut) undo(Kind::mend);
+    if (what.kind == Kind::split) undo(Kind::join);
     if (what.kind == Kind::unplug) undo(Kind::plug);
 }
 
@@ -130,14 +137,13 @@ void Simulation::run_until(Time end) {
         Node* first = nullptr;
         Time at = queue_.top().at;
         for (auto& node : nodes_) {
-            const auto due = next_wake(node);
+            const auto& due = node.due;
             if (!due || *due > at || (*due == at && first == nullptr)) continue;
             first = &node;
             at = *due;
         }
         ++steps_;
-        LVS_ASSERT(at >= now_);
-        now_ = at;
+        now_ = std::max(now_, at);
         if (first != nullptr) {
             wake(*first);
             continue;
@@ -160,7 +166,10 @@ void Simulation::heal() {
     cut_ = {};
     for (auto& node : nodes_) {
         node.linked = true;
-        if (node.paused) schedule({.kind = Happening::Kind::resume, .node = index_of(node)}, now_);
+        if (node.frozen_at)
+            schedule({.kind = Happening::Kind::thaw, .node = index_of(node)}, now_);
+        else if (node.paused)
+            schedule({.kind = Happening::Kind::resume, .node = index_of(node)}, now_);
         schedule({.kind = Happening::Kind::restart, .node = index_of(node)}, now_);
     }
 }
@@ -171,26 +180,35 @@ Duration Simulation::bound() const {
     Duration delays{};
     for (const auto& node : nodes_)
         delays = std::max(delays, node.config.startup_delay + node.config.preempt_delay);
-    const Duration skew = nodes_.front().config.version == Version::v2 ? Duration(1s) : slowest_;
+    const Duration skew = std::max(slowest_, Duration(1s));
     const int rounds = segments_ > 1 ? 4 : 1;  // groups of equal priority may step down together a few times
     return (delays + rounds * (10 * slowest_ + 3 * skew)) * 101 / 100;
 }
 
 std::string Simulation::who_is_master() const {
     std::size_t host = 0, other = 0;
-    auto wrong = master_of(0, host);
+    if (mixed_versions_) {  // they do not understand each other: two elections
+        auto wrong = master_of(0, Version::v2, host);
+        return wrong.empty() ? master_of(0, Version::v3, host) : wrong;
+    }
+    const auto version = nodes_.front().config.version;
+    auto wrong = master_of(0, version, host);
     for (std::size_t segment = 1; wrong.empty() && segment < segments_; ++segment) {
-        wrong = master_of(segment, other);
+        wrong = master_of(segment, version, other);
         if (wrong.empty() && other != host) wrong = "the group is torn";
     }
     return wrong;
 }
 
 // The one router that is master on this wire must be one whom no other would preempt.
-std::string Simulation::master_of(std::size_t segment, std::size_t& host) const {
+std::string Simulation::master_of(std::size_t segment, Version version, std::size_t& host) const {
     const Node* master = nullptr;
+    const auto here = [&](const Node& node) {
+        return node.segment == segment && node.config.version == version;
+    };
+    if (std::none_of(nodes_.begin(), nodes_.end(), here)) return {};
     for (const auto& node : nodes_) {
-        if (node.segment != segment || node.machine->state() != State::master) continue;
+        if (!here(node) || node.machine->state() != State::master) continue;
         if (master != nullptr) return "two masters: " + master->name + " and " + node.name;
         master = &node;
     }
@@ -198,7 +216,7 @@ std::string Simulation::master_of(std::size_t segment, std::size_t& host) const 
     host = master->host;
     for (const auto& node : nodes_) {
         const bool wants = node.config.preempt || node.machine->priority().value() == kOwner;
-        const bool rival = node.segment == segment && segments_ == 1;
+        const bool rival = here(node) && segments_ == 1;
         if (rival && wants && node.machine->priority() > master->machine->priority())
             return master->name + " is master, " + node.name + " has the higher priority";
     }
@@ -212,13 +230,15 @@ void Simulation::happen(const Happening& what) {
     const auto kind = what.kind;
     const bool to_host = kind == Kind::crash || kind == Kind::restart || kind == Kind::stop ||
                          kind == Kind::pause || kind == Kind::resume || kind == Kind::reload ||
-                         kind == Kind::tracker;
+                         kind == Kind::tracker || kind == Kind::freeze || kind == Kind::thaw ||
+                         kind == Kind::step;
     if (!to_host) return happen_to(nodes_[what.node], what);
     const auto host = nodes_[what.node].host;
     bool woken = kind != Kind::resume;
     moving_ = true;  // a host acts as one: its group moves when all its routers have had their turn
     for (auto& node : nodes_)
-        if (node.host == host && kind == Kind::resume) woken = std::exchange(node.paused, false) || woken;
+        if (node.host == host && kind == Kind::resume && !node.frozen_at)
+            woken = std::exchange(node.paused, false) || woken;
     for (auto& node : nodes_)
         if (node.host == host && woken) happen_to(node, what);
     moving_ = false;
@@ -238,9 +258,18 @@ void Simulation::happen_to(Node& node, const Happening& what) {
             return;
         case Happening::Kind::pause:
             node.paused = true;
-            return;
+            return rearm(node);
         case Happening::Kind::resume:
             return resume(node);
+        case Happening::Kind::freeze:
+            return freeze(node);
+        case Happening::Kind::thaw:
+            return thaw(node);
+        case Happening::Kind::step:
+            return step(node, what.length);
+        case Happening::Kind::split:
+        case Happening::Kind::join:
+            return split(what.other + what.node * 8, what.kind == Happening::Kind::split);
         case Happening::Kind::cut:
         case Happening::Kind::mend:
             for (std::size_t i = 0; i < nodes_.size(); ++i)
@@ -310,6 +339,8 @@ void Simulation::crash(Node& node) {
     node.machine.reset();
     node.holds = false;
     node.paused = false;
+    node.frozen_at.reset();  // its clock goes on from where it would be
+    rearm(node);
 }
 
 void Simulation::reload(Node& node) {
@@ -348,6 +379,42 @@ void Simulation::resume(Node& node) {
     for (const auto packet : inbox)
         deliver(node, packet);
     start(node);
+    rearm(node);
+}
+
+// A machine that is paused as a whole does not notice: its clock stands still. Nor does anything reach it.
+void Simulation::freeze(Node& node) {
+    if (node.paused) return;
+    node.paused = true;
+    node.frozen_at = local(node, now_);
+    rearm(node);
+}
+
+void Simulation::thaw(Node& node) {
+    if (!node.frozen_at) return;
+    note(node, "thaw");
+    node.offset += *std::exchange(node.frozen_at, std::nullopt) - local(node, now_);
+    node.paused = false;
+    node.inbox.clear();
+    if (!node.machine) return;
+    if (!node.linked && node.machine->running()) give(node, Stop{Reason::interface});
+    start(node);
+    rearm(node);
+}
+
+// The clock that a suspended machine finds is ahead of what it knew.
+void Simulation::step(Node& node, Duration length) {
+    if (node.frozen_at) return;
+    note(node, fmt::format("its clock steps {}", to_string(length)));
+    node.offset += length;
+    node.model.woke_late();
+    rearm(node);
+}
+
+void Simulation::split(std::size_t mask, bool cut) {
+    for (std::size_t i = 0; i < nodes_.size(); ++i)
+        for (std::size_t j = 0; j < nodes_.size(); ++j)
+            if (((mask >> i ^ mask >> j) & 1) != 0) cut_[i][j] = cut;
 }
 
 void Simulation::deliver(Node& node, std::size_t packet) {
@@ -398,6 +465,7 @@ void Simulation::settle(Node& node, State before, const Effects& effects) {
     if (!wrong.empty()) fail(node, wrong);
     if (node.holds != (after == State::master))
         fail(node, "holds the address without being master, or the reverse");
+    rearm(node);
     if (segments_ > 1 && !moving_) regroup(node.host);
 }
 
@@ -437,7 +505,7 @@ std::size_t Simulation::index_of(const Node& node) const {
 
 Time Simulation::local(const Node& node, Time time) const {
     const auto t = time.time_since_epoch();
-    return Time(t + t * node.drift_ppm / 1'000'000);
+    return Time(t + t * node.drift_ppm / 1'000'000 + node.offset);
 }
 
 // When, in global time, a node's own clock shows its deadline.
@@ -445,13 +513,17 @@ std::optional<Time> Simulation::next_wake(const Node& node) const {
     if (!node.machine || node.paused) return std::nullopt;
     const auto due = node.machine->deadline();
     if (!due) return std::nullopt;
-    const auto d = due->time_since_epoch();
+    const auto d = due->time_since_epoch() - node.offset;
     Time at(d - d * node.drift_ppm / (1'000'000 + node.drift_ppm));
     while (local(node, at) < *due)
         at += 1ns;
     while (at > Time() && local(node, at - 1ns) >= *due)
         at -= 1ns;
     return std::max(at, now_);
+}
+
+void Simulation::rearm(Node& node) {
+    node.due = next_wake(node);
 }
 
 void Simulation::schedule(Happening what, Time at) {

@@ -26,6 +26,8 @@ struct Node {
     Config config;
     IpAddress address;
     std::int64_t drift_ppm = 0;
+    Duration offset{};                 // of its clock: pauses of the whole machine and steps add up here
+    std::optional<Time> frozen_at;     // what its clock showed when the whole machine was paused
     int adjust = 0;                    // by trackers
     std::unique_ptr<Machine> machine;  // null: crashed
     Model model;
@@ -34,6 +36,7 @@ struct Node {
     bool paused = false;
     std::vector<std::size_t> inbox;  // packets that arrived during a pause
     std::uint64_t transitions = 0;
+    std::optional<Time> due;  // in global time; kept up to date by rearm()
 };
 
 struct Packet {
@@ -48,10 +51,15 @@ struct Happening {
         crash,
         restart,
         stop,
-        pause,
+        pause,  // of the process: its clock goes on
         resume,
-        cut,
+        freeze,  // of the whole machine: its clock stands still
+        thaw,
+        step,  // its clock jumps ahead
+        cut,   // one way, between two nodes or to all
         mend,
+        split,  // both ways, in two parts
+        join,
         unplug,
         plug,
         reload,
@@ -88,7 +96,7 @@ private:
     void heal();
     [[nodiscard]] Duration bound() const;
     [[nodiscard]] std::string who_is_master() const;
-    [[nodiscard]] std::string master_of(std::size_t segment, std::size_t& host) const;
+    [[nodiscard]] std::string master_of(std::size_t segment, Version version, std::size_t& host) const;
 
     void happen(const Happening& what);
     void happen_to(Node& node, const Happening& what);
@@ -101,6 +109,11 @@ private:
     void reload(Node& node);
     void tracker(Node& node);
     void resume(Node& node);
+    void freeze(Node& node);
+    void thaw(Node& node);
+    void step(Node& node, Duration length);
+    void split(std::size_t mask, bool cut);
+    void rearm(Node& node);
     void give(Node& node, const Input& input);
     void settle(Node& node, State before, const Effects& effects);
     void transmit(Node& node, std::uint8_t priority);
@@ -122,7 +135,7 @@ private:
     std::array<std::array<bool, kMaxNodes>, kMaxNodes> cut_{};
     std::size_t segments_ = 1;
     bool moving_ = false;
-    bool equal_ = false, mixed_intervals_ = false;
+    bool equal_ = false, mixed_intervals_ = false, mixed_versions_ = false;
     std::size_t speed_ = 0;
     int loss_percent_ = 0, duplicate_percent_ = 0;
     Duration delay_{};

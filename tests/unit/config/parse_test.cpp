@@ -100,6 +100,7 @@ preempt = false
 addresses = ["192.0.2.10/24", "2001:db8::10/64", "192.0.2.11"]
 source4 = "192.0.2.2"
 source6 = "fe80::2"
+virtual_mac = true
 )");
     ASSERT_EQ(config.routers.size(), 1U);
     const auto& router = config.routers[0];
@@ -109,6 +110,7 @@ source6 = "fe80::2"
     EXPECT_EQ(router.priority.value(), 254);
     EXPECT_EQ(router.advert_interval, 40'950ms);
     EXPECT_FALSE(router.preempt);
+    EXPECT_TRUE(router.virtual_mac);
     ASSERT_EQ(router.addresses.size(), 3U);
     EXPECT_EQ(to_string(router.addresses[1]), "2001:db8::10/64");
     EXPECT_EQ(router.addresses[2].length, 32);

@@ -242,5 +242,47 @@ TEST(Rfc9568_6_4_1, TheNeighbourAdvertisementIsUnsolicitedAndOverrides) {
     EXPECT_EQ(Bytes(frame.begin(), frame.end()), expected);
 }
 
+// ---- adverts as frames ------------------------------------------------------------------------------------
+
+TEST(Rfc9568_7_2, AFrameComesFromTheVirtualMac) {
+    const auto advert = parse(kEnvelope4, kPlain4);
+    ASSERT_TRUE(advert.has_value());
+    Bytes frame(kMaxAdvertFrame);
+    frame.resize(encode_frame(virtual_mac(Family::ipv4, Vrid::of(51)), *advert, kEnvelope4, frame));
+    Bytes expected{0x01, 0x00, 0x5e, 0x00, 0x00, 0x12, 0x00, 0x00, 0x5e, 0x00, 0x01, 51,
+                   0x08, 0x00, 0x45, 0xc0, 0,    32,   0,    0,    0x40, 0,    255,  112,
+                   0xd8, 0x99, 192,  0,    2,    1,    224,  0,    0,    18};
+    expected.insert(expected.end(), kPlain4.begin(), kPlain4.end());
+    EXPECT_EQ(frame, expected);
+    const auto split = split_ipv4(std::span(frame).subspan(14));
+    ASSERT_TRUE(split.has_value());
+    EXPECT_EQ(split->envelope.ttl, 255);
+    EXPECT_TRUE(parse(split->envelope, split->message).has_value());
+}
+
+TEST(Rfc9568_7_2, AFrameOfIpv6GoesToTheMacOfTheGroup) {
+    const auto advert = parse(kEnvelope6, kIpv6);
+    ASSERT_TRUE(advert.has_value());
+    Bytes frame(kMaxAdvertFrame);
+    frame.resize(encode_frame(virtual_mac(Family::ipv6, Vrid::of(51)), *advert, kEnvelope6, frame));
+    Bytes expected{0x33, 0x33, 0,    0,    0, 0x12, 0x00, 0x00, 0x5e, 0x00, 0x02,
+                   51,   0x86, 0xdd, 0x6c, 0, 0,    0,    0,    40,   112,  255};
+    for (const auto& address : {kEnvelope6.source, kEnvelope6.destination})
+        expected.insert(expected.end(), address.bytes().begin(), address.bytes().end());
+    expected.insert(expected.end(), kIpv6.begin(), kIpv6.end());
+    EXPECT_EQ(frame, expected);
+}
+
+TEST(EncodeFrame, RefusesUnicastAndWhatDoesNotFit) {
+    const auto advert = parse(kEnvelope4, kPlain4);
+    Bytes frame(kMaxAdvertFrame);
+    auto unicast = kEnvelope4;
+    unicast.destination = *IpAddress::parse("192.0.2.2");
+    EXPECT_EQ(encode_frame({}, *advert, unicast, frame), 0U);
+    EXPECT_EQ(encode_frame({}, *advert, kEnvelope4, std::span(frame).first(33)), 0U);
+    EXPECT_EQ(encode_frame({}, *advert, kEnvelope4, std::span(frame).first(45)), 0U);
+    EXPECT_EQ(encode_frame({}, *advert, kEnvelope4, std::span(frame).first(46)), 46U);
+}
+
 }  // namespace
 }  // namespace lvs::vrrp
