@@ -24,13 +24,6 @@ static void lvs_conn_expire(struct timer_list *t);
 
 /* ---------------------------------------------------------------- finding -- */
 
-static __always_inline u32 lvs_conn_hash(const struct lvs_netns *ns, u8 af, u8 proto,
-					 const __be32 *caddr, __be16 cport)
-{
-	return lvs_hash_addr(&ns->key, af, (__force const u32 *)caddr,
-			     (u32)proto << 16 | (__force u16)cport);
-}
-
 static __always_inline bool lvs_same_addr(u8 af, const __be32 *a, const __be32 *b)
 {
 	if (likely(af == AF_INET))
@@ -42,14 +35,15 @@ static __always_inline bool lvs_conn_is_client(const struct lvs_conn *cp, u8 af,
 					       const __be32 *caddr, __be16 cport)
 {
 	return cp->cport == cport && cp->proto == proto && cp->af == af &&
-	       lvs_same_addr(af, lvs_conn_addr(cp, LVS_CLIENT), caddr) &&
+	       lvs_same_addr(af, lvs_end_addr(cp, af, LVS_CLIENT), caddr) &&
 	       !(READ_ONCE(cp->flags) & IP_VS_CONN_F_TEMPLATE);
 }
 
-struct lvs_conn *lvs_conn_find_in(struct lvs_netns *ns, u8 af, u8 proto, const __be32 *saddr,
-				  __be16 sport, const __be32 *daddr, __be16 dport)
+static __always_inline struct lvs_conn *
+lvs_find_in(struct lvs_netns *ns, u8 af, u8 proto, const __be32 *saddr, __be16 sport,
+	    const __be32 *daddr, __be16 dport, u32 *made)
 {
-	u32 hash = lvs_conn_hash(ns, af, proto, saddr, sport);
+	u32 hash = *made = lvs_conn_hash(ns, af, proto, saddr, sport);
 	const struct lvs_buckets *b;
 	struct lvs_node *n;
 
@@ -57,14 +51,24 @@ struct lvs_conn *lvs_conn_find_in(struct lvs_netns *ns, u8 af, u8 proto, const _
 		struct lvs_conn *cp = container_of(n, struct lvs_conn, node);
 
 		if (cp->vport == dport && lvs_conn_is_client(cp, af, proto, saddr, sport) &&
-		    lvs_same_addr(af, lvs_conn_addr(cp, LVS_VIRTUAL), daddr))
+		    lvs_same_addr(af, lvs_end_addr(cp, af, LVS_VIRTUAL), daddr))
 			return cp;
 	}
 	return NULL;
 }
 
-struct lvs_conn *lvs_conn_find_out(struct lvs_netns *ns, u8 af, u8 proto, const __be32 *saddr,
-				   __be16 sport, const __be32 *daddr, __be16 dport)
+/* The family is a constant in each branch, and with it the length of addresses. */
+struct lvs_conn *lvs_conn_find_hash(struct lvs_netns *ns, u8 af, u8 proto, const __be32 *saddr,
+				    __be16 sport, const __be32 *daddr, __be16 dport, u32 *hash)
+{
+	if (likely(af == AF_INET))
+		return lvs_find_in(ns, AF_INET, proto, saddr, sport, daddr, dport, hash);
+	return lvs_find_in(ns, AF_INET6, proto, saddr, sport, daddr, dport, hash);
+}
+
+static __always_inline struct lvs_conn *
+lvs_find_out(struct lvs_netns *ns, u8 af, u8 proto, const __be32 *saddr, __be16 sport,
+	     const __be32 *daddr, __be16 dport)
 {
 	u32 hash = lvs_conn_hash(ns, af, proto, daddr, dport);
 	const struct lvs_buckets *b;
@@ -75,10 +79,18 @@ struct lvs_conn *lvs_conn_find_out(struct lvs_netns *ns, u8 af, u8 proto, const 
 
 		if (cp->dport == sport && cp->daf == af &&
 		    lvs_conn_is_client(cp, af, proto, daddr, dport) &&
-		    lvs_same_addr(af, lvs_conn_addr(cp, LVS_REAL), saddr))
+		    lvs_same_addr(af, lvs_end_addr(cp, af, LVS_REAL), saddr))
 			return cp;
 	}
 	return NULL;
+}
+
+struct lvs_conn *lvs_conn_find_out(struct lvs_netns *ns, u8 af, u8 proto, const __be32 *saddr,
+				   __be16 sport, const __be32 *daddr, __be16 dport)
+{
+	if (likely(af == AF_INET))
+		return lvs_find_out(ns, AF_INET, proto, saddr, sport, daddr, dport);
+	return lvs_find_out(ns, AF_INET6, proto, saddr, sport, daddr, dport);
 }
 
 /* Templates are found one way only, so the virtual end is in their hash too:
@@ -157,10 +169,14 @@ static void lvs_conn_unbind(struct lvs_conn *cp)
 	rcu_read_unlock();
 }
 
-static void lvs_conn_set_addr(struct lvs_conn *cp, enum lvs_end end, const __be32 *addr)
+static __always_inline void lvs_conn_set_addr(struct lvs_conn *cp, enum lvs_end end, const __be32 *addr)
 {
-	memcpy((__be32 *)lvs_conn_addr(cp, end), addr,
-	       cp->af == AF_INET ? sizeof(__be32) : sizeof(struct in6_addr));
+	__be32 *to = (__be32 *)lvs_conn_addr(cp, end);
+
+	if (likely(cp->af == AF_INET))
+		*to = *addr;
+	else
+		memcpy(to, addr, sizeof(struct in6_addr));
 }
 
 /* Where packets go: the server, or for a bypass the virtual address itself. */
@@ -172,7 +188,9 @@ static void lvs_conn_set_real(struct lvs_conn *cp, const struct lvs_conn_spec *s
 	if (cp->daf != cp->af)
 		return;
 	lvs_conn_set_addr(cp, LVS_REAL, daddr);
-	cp->in = lvs_delta_make(s->af, s->vaddr, s->vport, daddr, s->dport);
+	/* Nobody else rewrites. */
+	if ((s->flags & IP_VS_CONN_F_FWD_MASK) == IP_VS_CONN_F_MASQ)
+		cp->in = lvs_delta_make(s->af, s->vaddr, s->vport, daddr, s->dport);
 }
 
 struct lvs_conn *lvs_conn_new(struct lvs_netns *ns, const struct lvs_conn_spec *s)
@@ -258,21 +276,14 @@ static void lvs_conn_spec_of(const struct lvs_conn *cp, struct lvs_conn_spec *s)
 	s->flags = cp->flags;
 }
 
-struct lvs_conn *lvs_conn_publish(struct lvs_conn *cp)
+static struct lvs_conn *lvs_publish(struct lvs_conn *cp, const struct lvs_conn_spec *s, u32 hash)
 {
 	struct lvs_netns *ns = cp->ns;
-	struct lvs_conn_spec s;
 	struct lvs_node *other;
-	u32 hash;
 
-	lvs_conn_spec_of(cp, &s);
-	if (cp->flags & IP_VS_CONN_F_TEMPLATE)
-		hash = lvs_template_hash(ns, &s);
-	else
-		hash = lvs_conn_hash(ns, cp->af, cp->proto, s.caddr, s.cport);
 	cp->flags |= IP_VS_CONN_F_HASHED;
-	other = lvs_tab_insert(&ns->conns, &cp->node, hash, lvs_conn_same, &s);
-	if (other) {
+	other = lvs_tab_insert(&ns->conns, &cp->node, hash, lvs_conn_same, s);
+	if (unlikely(other)) {
 		lvs_conn_free(cp);
 		return container_of(other, struct lvs_conn, node);
 	}
@@ -283,6 +294,22 @@ struct lvs_conn *lvs_conn_publish(struct lvs_conn *cp)
 	if (unlikely(lvs_tab_wants_resize(&ns->conns)) && !READ_ONCE(ns->dying))
 		queue_delayed_work(lvs_wq, &ns->resize_work, HZ / 10);
 	return cp;
+}
+
+struct lvs_conn *lvs_conn_publish(struct lvs_conn *cp, u32 hash)
+{
+	struct lvs_conn_spec s;
+
+	lvs_conn_spec_of(cp, &s);
+	return lvs_publish(cp, &s, hash);
+}
+
+struct lvs_conn *lvs_template_publish(struct lvs_conn *tmpl)
+{
+	struct lvs_conn_spec s;
+
+	lvs_conn_spec_of(tmpl, &s);
+	return lvs_publish(tmpl, &s, lvs_template_hash(tmpl->ns, &s));
 }
 
 /* ----------------------------------------------------------------- ageing -- */
@@ -389,23 +416,26 @@ void lvs_template_invalidate(struct lvs_conn *tmpl)
 /* ------------------------------------------------------------------ state -- */
 
 /* The state after this packet; the present one if it says nothing. */
-static u8 lvs_next_state(const struct lvs_conn *cp, const struct sk_buff *skb,
-			 const struct lvs_pkt *pkt, enum lvs_dir dir, u8 state)
+static __always_inline u8 lvs_next_state(const struct lvs_ctx *x, const struct lvs_conn *cp,
+					 enum lvs_dir dir, u8 state)
 {
+	const struct lvs_pkt *pkt = &x->pkt;
 	enum lvs_sctp_event ev;
 	u8 copy;
 	const u8 *flags;
 
+	if (pkt->proto == IPPROTO_UDP)
+		return state;
 	if (dir == LVS_DIR_IN && READ_ONCE(cp->flags) & IP_VS_CONN_F_NOOUTPUT)
 		dir = LVS_DIR_IN_ONLY;
 	if (pkt->proto == IPPROTO_TCP) {
-		flags = lvs_peek(skb, pkt->l4 + 13, 1, &copy);
+		flags = lvs_peek(x->skb, pkt->l4 + 13, 1, &copy);
 		if (!flags)
 			return state;
 		return lvs_tcp_next(dir, lvs_tcp_event(*flags), state,
-				    READ_ONCE(cp->ns->defense.secure_tcp));
+				    READ_ONCE(x->ns->defense.secure_tcp));
 	}
-	if (pkt->proto == IPPROTO_SCTP && lvs_sctp_event(skb, pkt->l4, &ev))
+	if (pkt->proto == IPPROTO_SCTP && lvs_sctp_event(x->skb, pkt->l4, &ev))
 		return lvs_sctp_next(dir, ev, state);
 	return state;
 }
@@ -449,8 +479,8 @@ static void lvs_assure(struct lvs_conn *tmpl)
 	spin_unlock_bh(&tmpl->lock);
 }
 
-static noinline void lvs_conn_change(struct lvs_conn *cp, const struct sk_buff *skb,
-				     const struct lvs_pkt *pkt, enum lvs_dir dir)
+static noinline void lvs_conn_change(const struct lvs_ctx *x, struct lvs_conn *cp,
+				     enum lvs_dir dir)
 {
 	bool moved = false;
 	u8 state = 0;
@@ -459,7 +489,7 @@ static noinline void lvs_conn_change(struct lvs_conn *cp, const struct sk_buff *
 	if (!(cp->flags & LVS_CONN_DEAD)) {
 		if (dir == LVS_DIR_OUT)
 			WRITE_ONCE(cp->flags, cp->flags & ~IP_VS_CONN_F_NOOUTPUT);
-		state = lvs_next_state(cp, skb, pkt, dir, cp->state);
+		state = lvs_next_state(x, cp, dir, cp->state);
 		moved = lvs_conn_set_state(cp, state);
 	}
 	spin_unlock_bh(&cp->lock);
@@ -469,16 +499,15 @@ static noinline void lvs_conn_change(struct lvs_conn *cp, const struct sk_buff *
 		lvs_assure(cp->control);
 }
 
-void lvs_conn_packet(struct lvs_conn *cp, const struct sk_buff *skb, const struct lvs_pkt *pkt,
-		     enum lvs_dir dir)
+void lvs_conn_packet(const struct lvs_ctx *x, struct lvs_conn *cp, enum lvs_dir dir)
 {
-	u8 state = READ_ONCE(cp->state), next = lvs_next_state(cp, skb, pkt, dir, state);
-	u32 timeout = READ_ONCE(cp->ns->timeout[lvs_proto_row(cp->proto)][next]);
+	u8 state = READ_ONCE(cp->state), next = lvs_next_state(x, cp, dir, state);
+	u32 timeout = READ_ONCE(x->ns->timeout[lvs_proto_row(x->pkt.proto)][next]);
 	u32 now = (u32)jiffies;
 
 	if (unlikely(next != state || timeout != READ_ONCE(cp->timeout) ||
 		     (dir == LVS_DIR_OUT && READ_ONCE(cp->flags) & IP_VS_CONN_F_NOOUTPUT))) {
-		lvs_conn_change(cp, skb, pkt, dir);
+		lvs_conn_change(x, cp, dir);
 		return;
 	}
 	if (now - READ_ONCE(cp->lastuse) >= LVS_LASTUSE_STEP) {
@@ -486,34 +515,6 @@ void lvs_conn_packet(struct lvs_conn *cp, const struct sk_buff *skb, const struc
 		if (cp->packets != U16_MAX)
 			WRITE_ONCE(cp->packets, cp->packets + 1);
 	}
-}
-
-/* --------------------------------------------------------------- listings -- */
-
-u16 lvs_conn_end(const struct lvs_conn *cp, enum lvs_end end, union nf_inet_addr *addr)
-{
-	memset(addr, 0, sizeof(*addr));
-	if (end == LVS_REAL && cp->daf != cp->af) {
-		*addr = cp->dest->server.addr;
-		return cp->daf;
-	}
-	memcpy(addr, lvs_conn_addr(cp, end),
-	       cp->af == AF_INET ? sizeof(__be32) : sizeof(struct in6_addr));
-	return cp->af;
-}
-
-u32 lvs_conn_expires(const struct lvs_conn *cp)
-{
-	s32 left = (s32)(READ_ONCE(cp->timeout) - ((u32)jiffies - READ_ONCE(cp->lastuse)));
-
-	return left > 0 ? (u32)left / HZ : 0;
-}
-
-struct lvs_conn *lvs_conn_walk(struct lvs_netns *ns, struct lvs_tab_cursor *at)
-{
-	struct lvs_node *n = lvs_tab_walk(&ns->conns, at);
-
-	return n ? container_of(n, struct lvs_conn, node) : NULL;
 }
 
 /* ---------------------------------------------------------------- the end -- */

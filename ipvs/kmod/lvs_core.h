@@ -329,11 +329,17 @@ enum lvs_end { LVS_CLIENT, LVS_VIRTUAL, LVS_REAL };
 
 /* One word (IPv4) or four (IPv6).  A server of the other family: see daf, the
  * address is dest->server.addr then. */
-static __always_inline const __be32 *lvs_conn_addr(const struct lvs_conn *cp, enum lvs_end end)
+static __always_inline const __be32 *lvs_end_addr(const struct lvs_conn *cp, u8 af,
+						  enum lvs_end end)
 {
-	if (likely(cp->af == AF_INET))
+	if (likely(af == AF_INET))
 		return &cp->caddr + end;
 	return ((const struct lvs_conn6 *)cp)->caddr.s6_addr32 + 4 * end;
+}
+
+static __always_inline const __be32 *lvs_conn_addr(const struct lvs_conn *cp, enum lvs_end end)
+{
+	return lvs_end_addr(cp, cp->af, end);
 }
 
 /* For listings, [rcu]: the whole address of one end, its family returned. */

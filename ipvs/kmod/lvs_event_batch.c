@@ -1,31 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * BATCH of LVSD_IPVS: all steps or none.  First everything is parsed, then all
+ * BATCH of LVSD_IPVS: all steps or none.  First everything is parsed (lvs_batch.c), then all
  * that can fail is done (services and servers added and changed) with a record
  * of how to undo it, and last what cannot fail: removals.  So undoing never has
  * to bring anything back that is gone, with its counters and connections.
  */
 #include <linux/bsearch.h>
 #include <linux/delay.h>
-#include <linux/sort.h>
 
+#include "lvs_batch.h"
 #include "lvs_event.h"
 #include "lvs_genl.h"
-
-struct lvs_want {
-	const struct nlattr *attr;
-	struct lvs_dest_key key;
-	struct lvs_dest_cfg cfg;
-};
-
-struct lvs_step {
-	const struct nlattr *attr;
-	int kind;			/* LVSD_IPVS_ATTR_SERVICE_* */
-	struct lvs_svc_key key;
-	struct lvs_svc_cfg cfg;
-	struct lvs_service *svc;
-	u32 first, count;		/* of its servers in lvs_batch.wants */
-};
 
 enum lvs_undo_op { LVS_UNDO_SVC_ADD, LVS_UNDO_SVC_EDIT, LVS_UNDO_DEST_ADD, LVS_UNDO_DEST_EDIT };
 
@@ -38,165 +23,6 @@ struct lvs_undo {
 		struct lvs_dest_cfg dest_cfg;
 	};
 };
-
-struct lvs_batch {
-	struct lvs_netns *ns;
-	struct lvs_step *steps;
-	struct lvs_want *wants;
-	struct lvs_undo *undo;
-	const struct lvs_step **by_key;	/* steps sorted */
-	const struct lvs_want **sorted;	/* wants sorted within their step */
-	u32 n_steps, n_wants, n_undo;
-	const struct nlattr *bad;	/* what failed... */
-	u32 bad_step, bad_want;		/* ...and where; U32_MAX: no server */
-};
-
-static int lvs_batch_fail(struct lvs_batch *b, const struct nlattr *attr, u32 step, u32 want,
-			  int err)
-{
-	b->bad = attr;
-	b->bad_step = step;
-	b->bad_want = want;
-	return err;
-}
-
-/* ------------------------------------------------------------------- parsing */
-
-static bool lvs_is_step(int kind)
-{
-	return kind >= LVSD_IPVS_ATTR_SERVICE_SET && kind <= LVSD_IPVS_ATTR_SERVICE_DEL;
-}
-
-static bool lvs_has_servers(const struct lvs_step *s)
-{
-	return s->kind == LVSD_IPVS_ATTR_SERVICE_REPLACE ||
-	       s->kind == LVSD_IPVS_ATTR_SERVICE_SERVERS;
-}
-
-static bool lvs_is_full(const struct lvs_step *s)
-{
-	return s->kind == LVSD_IPVS_ATTR_SERVICE_SET || s->kind == LVSD_IPVS_ATTR_SERVICE_REPLACE;
-}
-
-static int lvs_batch_alloc(struct lvs_batch *b, const struct nlmsghdr *nlh)
-{
-	u32 steps = 0, wants = 0;
-	const struct nlattr *a;
-	int rem;
-
-	nlmsg_for_each_attr(a, nlh, GENL_HDRLEN, rem) {
-		steps += lvs_is_step(nla_type(a));
-		wants += nla_type(a) == LVSD_IPVS_ATTR_SERVER;
-	}
-	b->steps = kvcalloc(steps + 1, sizeof(*b->steps), GFP_KERNEL);
-	b->wants = kvcalloc(wants + 1, sizeof(*b->wants), GFP_KERNEL);
-	b->undo = kvcalloc(steps + wants + 1, sizeof(*b->undo), GFP_KERNEL);
-	b->by_key = kvcalloc(steps + 1, sizeof(*b->by_key), GFP_KERNEL);
-	b->sorted = kvcalloc(wants + 1, sizeof(*b->sorted), GFP_KERNEL);
-	return b->steps && b->wants && b->undo && b->by_key && b->sorted ? 0 : -ENOMEM;
-}
-
-static void lvs_batch_free(struct lvs_batch *b)
-{
-	kvfree(b->steps);
-	kvfree(b->wants);
-	kvfree(b->undo);
-	kvfree(b->by_key);
-	kvfree(b->sorted);
-}
-
-static int lvs_batch_step(struct lvs_batch *b, const struct nlattr *a)
-{
-	u32 i = b->n_steps++;
-	struct lvs_step *s = &b->steps[i];
-	int err;
-
-	s->attr = a;
-	s->kind = nla_type(a);
-	s->first = b->n_wants;
-	b->by_key[i] = s;
-	err = lvs_parse_service(a, &s->key, lvs_is_full(s) ? &s->cfg : NULL);
-	return err ? lvs_batch_fail(b, a, i, U32_MAX, err) : 0;
-}
-
-static int lvs_batch_want(struct lvs_batch *b, const struct nlattr *a)
-{
-	struct lvs_step *s = &b->steps[b->n_steps - 1];
-	struct lvs_want *w = &b->wants[b->n_wants];
-	int err;
-
-	if (!b->n_steps)
-		return lvs_batch_fail(b, a, 0, 0, -EINVAL);
-	if (!lvs_has_servers(s))
-		return lvs_batch_fail(b, a, b->n_steps - 1, 0, -EINVAL);
-	w->attr = a;
-	err = lvs_parse_dest(a, s->key.af, &w->key, &w->cfg);
-	if (err)
-		return lvs_batch_fail(b, a, b->n_steps - 1, s->count, err);
-	b->sorted[b->n_wants++] = w;
-	s->count++;
-	return 0;
-}
-
-static int lvs_batch_parse(struct lvs_batch *b, const struct nlmsghdr *nlh)
-{
-	const struct nlattr *a;
-	int rem, err = 0;
-
-	nlmsg_for_each_attr(a, nlh, GENL_HDRLEN, rem) {
-		if (lvs_is_step(nla_type(a)))
-			err = lvs_batch_step(b, a);
-		else if (nla_type(a) == LVSD_IPVS_ATTR_SERVER)
-			err = lvs_batch_want(b, a);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-static int lvs_cmp_steps(const void *x, const void *y)
-{
-	const struct lvs_step *a = *(const struct lvs_step *const *)x;
-	const struct lvs_step *b = *(const struct lvs_step *const *)y;
-
-	return memcmp(&a->key, &b->key, sizeof(a->key));
-}
-
-static int lvs_cmp_wants(const void *x, const void *y)
-{
-	const struct lvs_want *a = *(const struct lvs_want *const *)x;
-	const struct lvs_want *b = *(const struct lvs_want *const *)y;
-
-	return memcmp(&a->key, &b->key, sizeof(a->key));
-}
-
-/* Nothing twice; the later of two is at fault. */
-static int lvs_batch_unique(struct lvs_batch *b)
-{
-	u32 i, n;
-
-	sort(b->by_key, b->n_steps, sizeof(*b->by_key), lvs_cmp_steps, NULL);
-	for (i = 1; i < b->n_steps; i++) {
-		const struct lvs_step *s = max(b->by_key[i - 1], b->by_key[i]);
-
-		if (!lvs_cmp_steps(&b->by_key[i - 1], &b->by_key[i]))
-			return lvs_batch_fail(b, s->attr, s - b->steps, U32_MAX, -EINVAL);
-	}
-	for (n = 0; n < b->n_steps; n++) {
-		const struct lvs_step *s = &b->steps[n];
-		const struct lvs_want **w = b->sorted + s->first;
-
-		sort(w, s->count, sizeof(*w), lvs_cmp_wants, NULL);
-		for (i = 1; i < s->count; i++) {
-			const struct lvs_want *late = max(w[i - 1], w[i]);
-
-			if (!lvs_cmp_wants(&w[i - 1], &w[i]))
-				return lvs_batch_fail(b, late->attr, n,
-						      late - b->wants - s->first, -EINVAL);
-		}
-	}
-	return 0;
-}
 
 /* ------------------------------------------------------- what can still fail */
 
@@ -434,11 +260,11 @@ int lvs_event_batch(struct sk_buff *skb, struct genl_info *info)
 	u64 genid = 0;
 	int err;
 
-	err = lvs_batch_alloc(&b, info->nlhdr);
-	if (!err)
-		err = lvs_batch_parse(&b, info->nlhdr);
-	if (!err)
-		err = lvs_batch_unique(&b);
+	err = lvs_batch_read(&b, genlmsg_data(info->genlhdr), genlmsg_len(info->genlhdr));
+	if (!err) {
+		b.undo = kvcalloc(b.n_steps + b.n_wants + 1, sizeof(*b.undo), GFP_KERNEL);
+		err = b.undo ? 0 : -ENOMEM;
+	}
 	if (!err) {
 		mutex_lock(&b.ns->lock);
 		err = lvs_batch_run(&b, info->attrs[LVSD_IPVS_ATTR_EXPECT]);
@@ -450,6 +276,7 @@ int lvs_event_batch(struct sk_buff *skb, struct genl_info *info)
 	/* Done is done: an answer that cannot be sent does not make it a failure. */
 	if (!err || b.bad)
 		lvs_batch_answer(info, &b, genid, err);
+	kvfree(b.undo);
 	lvs_batch_free(&b);
 	return err;
 }

@@ -13,7 +13,7 @@
 
 #include "lvs_private.h"
 
-static bool lvs_skip(const struct sk_buff *skb, unsigned int hook)
+static __always_inline bool lvs_skip(const struct sk_buff *skb, unsigned int hook)
 {
 	const struct sock *sk;
 
@@ -99,7 +99,7 @@ static unsigned int lvs_forward(struct lvs_ctx *x, struct lvs_conn *cp)
 		lvs_conn_discard(cp);
 		return verdict;
 	}
-	lvs_conn_packet(cp, x->skb, &x->pkt, LVS_DIR_IN);
+	lvs_conn_packet(x, cp, LVS_DIR_IN);
 	return lvs_xmit(x, cp);
 }
 
@@ -109,8 +109,8 @@ static unsigned int lvs_both_ways(struct lvs_ctx *x)
 	struct lvs_conn *cp;
 	unsigned int verdict;
 
-	cp = lvs_conn_find_in(x->ns, p->af, p->proto, p->saddr.ip6, p->sport, p->daddr.ip6,
-			      p->dport);
+	cp = lvs_conn_find_hash(x->ns, p->af, p->proto, p->saddr.ip6, p->sport, p->daddr.ip6,
+				p->dport, &x->hash);
 	if (likely(cp)) {
 		switch (lvs_consider(x, cp)) {
 		case LVS_KEEP:
@@ -174,13 +174,19 @@ static unsigned int lvs_gather(struct lvs_ctx *x)
 	return lvs_parse_ip(x->skb, 0, AF_INET, &x->pkt) ? NF_DROP : NF_ACCEPT;
 }
 
-static unsigned int lvs_packet(struct lvs_ctx *x, u8 af)
+static unsigned int lvs_flow(struct lvs_ctx *x)
+{
+	return x->hook == NF_INET_FORWARD ? lvs_only_reply(x) : lvs_both_ways(x);
+}
+
+/* Options, extensions, pieces, no ports, or broken. */
+static noinline unsigned int lvs_unusual(struct lvs_ctx *x, u32 off, u8 af)
 {
 	unsigned int verdict;
 
-	if (unlikely(lvs_parse_ip(x->skb, (u32)skb_network_offset(x->skb), af, &x->pkt)))
+	if (unlikely(lvs_parse_ip(x->skb, off, af, &x->pkt)))
 		return NF_ACCEPT;
-	if (unlikely(lvs_is_icmp(&x->pkt)))
+	if (lvs_is_icmp(&x->pkt))
 		return lvs_icmp(x);
 	if (!lvs_proto_has_ports(x->pkt.proto))
 		return lvs_other_proto(x);
@@ -189,17 +195,30 @@ static unsigned int lvs_packet(struct lvs_ctx *x, u8 af)
 		return verdict;
 	if (unlikely(!lvs_parse_ports(x->skb, &x->pkt)))
 		return NF_ACCEPT;
-	return x->hook == NF_INET_FORWARD ? lvs_only_reply(x) : lvs_both_ways(x);
+	return lvs_flow(x);
+}
+
+static __always_inline unsigned int lvs_packet(struct lvs_ctx *x, u8 af)
+{
+	u32 off = (u32)skb_network_offset(x->skb);
+
+	if (likely(lvs_parse_usual(x->skb, off, af, &x->pkt)))
+		return lvs_flow(x);
+	return lvs_unusual(x, off, af);
 }
 
 static __always_inline unsigned int lvs_hook(void *priv, struct sk_buff *skb,
 					     const struct nf_hook_state *state, u8 af)
 {
-	struct lvs_ctx x = { .ns = priv, .skb = skb, .hook = state->hook };
 	unsigned int verdict;
+	struct lvs_ctx x;
 
-	if (unlikely(lvs_skip(skb, x.hook)))
+	if (unlikely(lvs_skip(skb, state->hook)))
 		return NF_ACCEPT;
+	x.ns = priv;
+	x.skb = skb;
+	x.hook = state->hook;
+	x.quoted = false;
 	if (x.hook != NF_INET_LOCAL_OUT)
 		return lvs_packet(&x, af);
 	/* Locally made packets come in process context. */

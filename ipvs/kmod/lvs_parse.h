@@ -60,9 +60,88 @@ enum lvs_icmp_kind lvs_parse_icmp(const struct lvs_buf *buf, const struct lvs_pk
  */
 bool lvs_quote_enter_tunnel(const struct lvs_buf *buf, struct lvs_quote *q);
 
-static inline bool lvs_proto_has_ports(u8 proto)
+static __always_inline bool lvs_proto_has_ports(u8 proto)
 {
 	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
+}
+
+/* What nearly every packet begins with. */
+struct lvs_usual4 {
+	struct iphdr ip;
+	__be16 port[2];
+};
+
+struct lvs_usual6 {
+	struct ipv6hdr ip;
+	__be16 port[2];
+};
+
+enum {
+	LVS_USUAL4 = 0x45,		/* version 4, no options */
+	LVS_FRAG4_BITS = 0x3fff,	/* more to come, or an offset */
+};
+
+static __always_inline bool lvs_parse_usual4(const struct lvs_buf *buf, u32 off,
+					     struct lvs_pkt *pkt)
+{
+	struct lvs_usual4 copy;
+	const struct lvs_usual4 *h = lvs_peek(buf, off, sizeof(copy), &copy);
+	u32 len;
+
+	if (unlikely(!h || *(const u8 *)h != LVS_USUAL4 ||
+		     h->ip.frag_off & htons(LVS_FRAG4_BITS) ||
+		     !lvs_proto_has_ports(h->ip.protocol)))
+		return false;
+	len = ntohs(h->ip.tot_len);
+	if (unlikely(len < sizeof(copy) || len > lvs_buf_len(buf) - off))
+		return false;
+	pkt->af = AF_INET;
+	pkt->proto = h->ip.protocol;
+	pkt->flags = LVS_PKT_PORTS;
+	pkt->ttl = h->ip.ttl;
+	pkt->l3 = off;
+	pkt->l4 = off + sizeof(h->ip);
+	pkt->end = off + len;
+	pkt->sport = h->port[0];
+	pkt->dport = h->port[1];
+	pkt->saddr.ip = h->ip.saddr;
+	pkt->daddr.ip = h->ip.daddr;
+	return true;
+}
+
+static __always_inline bool lvs_parse_usual6(const struct lvs_buf *buf, u32 off,
+					     struct lvs_pkt *pkt)
+{
+	struct lvs_usual6 copy;
+	const struct lvs_usual6 *h = lvs_peek(buf, off, sizeof(copy), &copy);
+	u32 len;
+
+	if (unlikely(!h || *(const u8 *)h >> 4 != 6 || !lvs_proto_has_ports(h->ip.nexthdr)))
+		return false;
+	len = ntohs(h->ip.payload_len) + (u32)sizeof(h->ip);
+	if (unlikely(len < sizeof(copy) || len > lvs_buf_len(buf) - off))
+		return false;
+	pkt->af = AF_INET6;
+	pkt->proto = h->ip.nexthdr;
+	pkt->flags = LVS_PKT_PORTS;
+	pkt->ttl = h->ip.hop_limit;
+	pkt->l3 = off;
+	pkt->l4 = off + sizeof(h->ip);
+	pkt->end = off + len;
+	pkt->sport = h->port[0];
+	pkt->dport = h->port[1];
+	memcpy(&pkt->saddr, &h->ip.saddr, sizeof(pkt->saddr));
+	memcpy(&pkt->daddr, &h->ip.daddr, sizeof(pkt->daddr));
+	return true;
+}
+
+/* The packet everybody sends: no options or extensions, in one piece, with
+ * ports.  The result is that of lvs_parse_ip() and lvs_parse_ports(); false
+ * says nothing but that these must be asked. */
+static __always_inline bool lvs_parse_usual(const struct lvs_buf *buf, u32 off, u8 af,
+					    struct lvs_pkt *pkt)
+{
+	return af == AF_INET ? lvs_parse_usual4(buf, off, pkt) : lvs_parse_usual6(buf, off, pkt);
 }
 
 #endif

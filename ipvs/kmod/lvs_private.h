@@ -7,6 +7,9 @@
 #ifndef LVS_PRIVATE_H
 #define LVS_PRIVATE_H
 
+#include <net/ip6_fib.h>
+#include <net/route.h>
+
 #include "lvs_core.h"
 
 /* -------- lvs_netns.c */
@@ -89,9 +92,26 @@ static __always_inline u32 lvs_conn_fwd(const struct lvs_conn *cp)
 	return READ_ONCE(cp->flags) & IP_VS_CONN_F_FWD_MASK;
 }
 
-/* [packet] The connection of a packet on its way to the server... */
-struct lvs_conn *lvs_conn_find_in(struct lvs_netns *ns, u8 af, u8 proto, const __be32 *saddr,
-				  __be16 sport, const __be32 *daddr, __be16 dport);
+static __always_inline u32 lvs_conn_hash(const struct lvs_netns *ns, u8 af, u8 proto,
+					 const __be32 *caddr, __be16 cport)
+{
+	return lvs_hash_addr(&ns->key, af, (__force const u32 *)caddr,
+			     (u32)proto << 16 | (__force u16)cport);
+}
+
+/* [packet] The connection of a packet on its way to the server, whose hash
+ * goes to *@hash... */
+struct lvs_conn *lvs_conn_find_hash(struct lvs_netns *ns, u8 af, u8 proto, const __be32 *saddr,
+				    __be16 sport, const __be32 *daddr, __be16 dport, u32 *hash);
+static inline struct lvs_conn *lvs_conn_find_in(struct lvs_netns *ns, u8 af, u8 proto,
+						const __be32 *saddr, __be16 sport,
+						const __be32 *daddr, __be16 dport)
+{
+	u32 hash;
+
+	return lvs_conn_find_hash(ns, af, proto, saddr, sport, daddr, dport, &hash);
+}
+
 /* ...and of one on its way back. */
 struct lvs_conn *lvs_conn_find_out(struct lvs_netns *ns, u8 af, u8 proto, const __be32 *saddr,
 				   __be16 sport, const __be32 *daddr, __be16 dport);
@@ -111,9 +131,10 @@ struct lvs_conn_spec {
 struct lvs_conn *lvs_template_find(struct lvs_netns *ns, const struct lvs_conn_spec *s);
 /* [packet] Make one, not in the table yet; NULL without memory. */
 struct lvs_conn *lvs_conn_new(struct lvs_netns *ns, const struct lvs_conn_spec *s);
-/* [packet] Into the table and armed.  If the same is there already, made by
+/* [packet] Into the table (@hash: lvs_conn_hash()) and armed.  If the same is there already, made by
  * another CPU, @cp is taken down and that one returned. */
-struct lvs_conn *lvs_conn_publish(struct lvs_conn *cp);
+struct lvs_conn *lvs_conn_publish(struct lvs_conn *cp, u32 hash);
+struct lvs_conn *lvs_template_publish(struct lvs_conn *tmpl);
 /* [packet] Take it down now; false when somebody else does.  Nothing must be
  * under its control. */
 bool lvs_conn_kill(struct lvs_conn *cp);
@@ -125,19 +146,40 @@ void lvs_control_put(struct lvs_conn *tmpl);
 /* [packet] Never to be found again, but left to expire. */
 void lvs_template_invalidate(struct lvs_conn *tmpl);
 /* [packet] State machine and idle clock, for a packet of @cp. */
-void lvs_conn_packet(struct lvs_conn *cp, const struct sk_buff *skb, const struct lvs_pkt *pkt,
-		     enum lvs_dir dir);
+struct lvs_ctx;
+void lvs_conn_packet(const struct lvs_ctx *x, struct lvs_conn *cp, enum lvs_dir dir);
 void lvs_nodest_run(struct work_struct *work);
 
 /* -------- lvs_route.c; [packet] */
 void lvs_dest_forget_route(struct lvs_dest *dest);	/* any context */
 /* The route to @dest; no reference is taken.  NULL: none.  *@saddr, if asked
  * for, is the address of ours that goes with it. */
-struct dst_entry *lvs_route_dest(struct lvs_dest *dest, union nf_inet_addr *saddr);
+struct dst_entry *lvs_route_ask(struct lvs_dest *dest, union nf_inet_addr *saddr);
+static __always_inline struct dst_entry *lvs_route_dest(struct lvs_dest *dest,
+							union nf_inet_addr *saddr)
+{
+	struct lvs_route *rt = rcu_dereference(dest->route);
+
+	if (unlikely(!rt || !dst_check(rt->dst, rt->cookie)))
+		return lvs_route_ask(dest, saddr);
+	if (saddr)
+		*saddr = rt->saddr;
+	return rt->dst;
+}
+
 /* A route to anywhere, with a reference; NULL: none. */
 struct dst_entry *lvs_route_to(struct net *net, u16 af, const union nf_inet_addr *daddr,
 			       union nf_inet_addr *saddr);
-bool lvs_dst_is_local(const struct dst_entry *dst, u16 af);
+static __always_inline bool lvs_dst_is_local(const struct dst_entry *dst, u16 af)
+{
+	if (af == AF_INET)
+		return container_of(dst, struct rtable, dst)->rt_flags & RTCF_LOCAL;
+#if IS_ENABLED(CONFIG_IPV6)
+	return container_of(dst, struct rt6_info, dst)->rt6i_flags & RTF_LOCAL;
+#else
+	return false;
+#endif
+}
 int lvs_route_init(void);
 void lvs_route_exit(void);
 
@@ -147,6 +189,7 @@ struct lvs_ctx {
 	struct sk_buff *skb;
 	unsigned int hook;
 	bool quoted;		/* pkt is what an ICMP error quotes, turned round */
+	u32 hash;		/* of the packet's source; not if quoted */
 	struct lvs_pkt pkt;
 };
 
@@ -166,7 +209,11 @@ u32 lvs_tunnel_mtu(const struct lvs_dest *dest, u32 path_mtu);
 /* Hop limit, checked and taken; false: answered, drop it. */
 bool lvs_take_hop(struct lvs_ctx *x);
 /* Too big for @mtu?  True: answered, drop it. */
-bool lvs_too_big(struct lvs_ctx *x, u32 mtu, bool df_matters);
+bool lvs_too_big_slow(struct lvs_ctx *x, u32 mtu, bool df_matters);
+static __always_inline bool lvs_too_big(struct lvs_ctx *x, u32 mtu, bool df_matters)
+{
+	return unlikely(x->skb->len > mtu) && lvs_too_big_slow(x, mtu, df_matters);
+}
 unsigned int lvs_send(struct lvs_ctx *x, struct dst_entry *dst);
 bool lvs_rewrite_skb(struct sk_buff *skb, const struct lvs_pkt *pkt, const __be32 *addr,
 		     __be16 port, struct lvs_delta delta, bool source);

@@ -35,17 +35,6 @@ void lvs_dest_forget_route(struct lvs_dest *dest)
 		lvs_route_swap(dest, NULL);
 }
 
-bool lvs_dst_is_local(const struct dst_entry *dst, u16 af)
-{
-	if (af == AF_INET)
-		return container_of(dst, struct rtable, dst)->rt_flags & RTCF_LOCAL;
-#if IS_ENABLED(CONFIG_IPV6)
-	return container_of(dst, struct rt6_info, dst)->rt6i_flags & RTF_LOCAL;
-#else
-	return false;
-#endif
-}
-
 /* KNOWN_NH: the neighbour to ask for is the server (or its gateway), never the
  * packet's own destination, which in direct routing is the virtual address. */
 static struct dst_entry *lvs_route4(struct net *net, __be32 daddr, __be32 *saddr)
@@ -106,7 +95,7 @@ static u32 lvs_dst_cookie(struct dst_entry *dst, u16 af)
 }
 
 /* Ask again, and remember the answer unless its device is going down. */
-static noinline struct dst_entry *lvs_route_ask(struct lvs_dest *dest, union nf_inet_addr *saddr)
+struct dst_entry *lvs_route_ask(struct lvs_dest *dest, union nf_inet_addr *saddr)
 {
 	union nf_inet_addr own = {};
 	struct dst_entry *dst;
@@ -136,17 +125,6 @@ static noinline struct dst_entry *lvs_route_ask(struct lvs_dest *dest, union nf_
 		     !(READ_ONCE(dest->server.flags) & LVS_SERVER_AVAILABLE)))
 		lvs_dest_forget_route(dest);
 	return dst;
-}
-
-struct dst_entry *lvs_route_dest(struct lvs_dest *dest, union nf_inet_addr *saddr)
-{
-	struct lvs_route *rt = rcu_dereference(dest->route);
-
-	if (unlikely(!rt || !dst_check(rt->dst, rt->cookie)))
-		return lvs_route_ask(dest, saddr);
-	if (saddr)
-		*saddr = rt->saddr;
-	return rt->dst;
 }
 
 /*

@@ -39,24 +39,39 @@ static struct lvs_seats *lvs_best_seats_held(struct lvs_sched_inst *inst)
 	return rcu_dereference_protected(best->seats, 1);
 }
 
-/* Play from @seat upwards, as far as it changes anything. */
+/* Does @a, which is the newer one if @newer is 1, lose to @b?  A draw is the
+ * newer one's.  No product reaches the end of 64 bits. */
+static __always_inline bool lvs_loses(struct lvs_load a, struct lvs_load b, u32 newer)
+{
+	return b.load * a.weight + newer <= a.load * b.weight;
+}
+
+/*
+ * Play from @seat upwards, as far as it changes anything.  Who goes on is kept
+ * at hand with its load: each round looks at one opponent, for this is what
+ * every connection pays as many times as the servers can be halved.
+ */
 static void lvs_best_play(struct lvs_best *best, struct lvs_seats *t, u32 seat)
 {
 	struct lvs_matches m = lvs_matches_of(t);
-	u32 winner = lvs_match(m.load, seat & ~1U, seat | 1);
-	u32 i = (t->cap + seat) / 2;
+	u32 winner = seat, other = seat ^ 1, at = t->cap + seat;
+	struct lvs_load mine = m.load[seat];
 
 	for (;;) {
 		LVS_STEP();
-		if (m.winner[i] == winner && winner != seat)
+		if (lvs_loses(mine, m.load[other], at & 1)) {
+			winner = other;
+			mine = m.load[other];
+		}
+		at /= 2;
+		if (m.winner[at] == winner && winner != seat)
 			return;
-		m.winner[i] = winner;
-		if (i == 1)
+		m.winner[at] = winner;
+		if (at == 1)
 			break;
-		winner = lvs_match(m.load, m.winner[i & ~1U], m.winner[i | 1]);
-		i /= 2;
+		other = m.winner[at ^ 1];
 	}
-	WRITE_ONCE(best->champion, m.load[winner].weight ? t->at[winner] : NULL);
+	WRITE_ONCE(best->champion, mine.weight ? t->at[winner] : NULL);
 }
 
 /* Must be called with inst->lock held, as what plays and drains below. */

@@ -68,6 +68,14 @@ static u32 lvs_conn_flags(const struct lvs_service *svc, const struct lvs_dest *
 	return flags | lvs_nfct_wanted(svc->ns);
 }
 
+/* What the connection of @x's packet is filed under. */
+static u32 lvs_hash_here(const struct lvs_ctx *x)
+{
+	if (likely(!x->quoted))
+		return x->hash;
+	return lvs_conn_hash(x->ns, x->pkt.af, x->pkt.proto, x->pkt.saddr.ip6, x->pkt.sport);
+}
+
 /* The connection of @x's packet to @dest, its first state set, in the table. */
 static struct lvs_conn *lvs_begin(struct lvs_ctx *x, struct lvs_service *svc,
 				  struct lvs_dest *dest, __be16 dport, struct lvs_conn *control)
@@ -79,8 +87,13 @@ static struct lvs_conn *lvs_begin(struct lvs_ctx *x, struct lvs_service *svc,
 		.dest = dest, .flags = lvs_conn_flags(svc, dest, x->pkt.proto),
 		.fwmark = svc->key.fwmark, .timeout = 3 * HZ, .control = control,
 	};
-	struct lvs_conn *cp = lvs_conn_new(x->ns, &s);
+	struct lvs_conn *cp;
 
+	/* UDP has but one state; with a template above the change to it says
+	 * that the client is real. */
+	if (x->pkt.proto == IPPROTO_UDP && !control && !x->quoted)
+		s.timeout = READ_ONCE(x->ns->timeout[LVS_ROW_UDP][LVS_UDP_NORMAL]);
+	cp = lvs_conn_new(x->ns, &s);
 	if (!cp) {
 		if (control)
 			lvs_control_put(control);
@@ -91,8 +104,8 @@ static struct lvs_conn *lvs_begin(struct lvs_ctx *x, struct lvs_service *svc,
 	if (s.flags & IP_VS_CONN_F_ONE_PACKET)
 		return cp;
 	if (!x->quoted)
-		lvs_conn_packet(cp, x->skb, &x->pkt, LVS_DIR_IN);
-	return lvs_conn_publish(cp);
+		lvs_conn_packet(x, cp, LVS_DIR_IN);
+	return lvs_conn_publish(cp, lvs_hash_here(x));
 }
 
 static struct lvs_conn *lvs_schedule_plain(struct lvs_ctx *x, struct lvs_service *svc)
@@ -178,7 +191,7 @@ static struct lvs_conn *lvs_template_make(struct lvs_ctx *x, struct lvs_service 
 	spec->dport = spec->vport ? s->port ?: spec->vport : 0;
 	spec->flags |= READ_ONCE(spec->dest->conn_flags) & IP_VS_CONN_F_FWD_MASK;
 	tmpl = lvs_conn_new(x->ns, spec);
-	return tmpl ? lvs_conn_publish(tmpl) : NULL;
+	return tmpl ? lvs_template_publish(tmpl) : NULL;
 }
 
 /* The template of @x's client, with the new connection under its control. */
@@ -247,8 +260,8 @@ static struct lvs_conn *lvs_begin_bypass(struct lvs_ctx *x, struct lvs_service *
 	cp = lvs_conn_new(x->ns, &s);
 	if (!cp || s.flags & IP_VS_CONN_F_ONE_PACKET)
 		return cp;
-	lvs_conn_packet(cp, x->skb, &x->pkt, LVS_DIR_IN);
-	return lvs_conn_publish(cp);
+	lvs_conn_packet(x, cp, LVS_DIR_IN);
+	return lvs_conn_publish(cp, lvs_hash_here(x));
 }
 
 static struct lvs_conn *lvs_leave(struct lvs_ctx *x, struct lvs_service *svc,

@@ -230,15 +230,6 @@ static const char *const lvs_names[LVS_ROWS][LVS_MAX_STATES] = {
 	[LVS_ROW_TEMPLATE] = { "NONE", "ASSURED" },
 };
 
-enum lvs_proto_row lvs_proto_row(u8 proto)
-{
-	if (proto == IPPROTO_TCP)
-		return LVS_ROW_TCP;
-	if (proto == IPPROTO_SCTP)
-		return LVS_ROW_SCTP;
-	return LVS_ROW_UDP;
-}
-
 const char *lvs_state_name(u8 proto, u8 state, bool is_template)
 {
 	enum lvs_proto_row row = is_template ? LVS_ROW_TEMPLATE : lvs_proto_row(proto);

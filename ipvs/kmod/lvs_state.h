@@ -68,9 +68,17 @@ u8 lvs_sctp_next(enum lvs_dir dir, enum lvs_sctp_event ev, u8 state);
 bool lvs_state_active(u8 proto, u8 state);
 const char *lvs_state_name(u8 proto, u8 state, bool is_template);
 const char *lvs_proto_name(u8 proto);		/* "TCP", "IP", "NONE"... */
-enum lvs_proto_row lvs_proto_row(u8 proto);
 /* Seconds. */
 u32 lvs_default_timeout(enum lvs_proto_row row, u8 state);
 u8 lvs_proto_states(enum lvs_proto_row row);
+
+static __always_inline enum lvs_proto_row lvs_proto_row(u8 proto)
+{
+	if (proto == IPPROTO_TCP)
+		return LVS_ROW_TCP;
+	if (proto == IPPROTO_SCTP)
+		return LVS_ROW_SCTP;
+	return LVS_ROW_UDP;
+}
 
 #endif

@@ -165,7 +165,7 @@ static u8 lvs_tab_good_bits(const struct lvs_tab *tab, u32 buckets)
 	return clamp(bits, tab->min_bits, tab->max_bits);
 }
 
-bool lvs_tab_wants_resize(const struct lvs_tab *tab)
+bool lvs_tab_wants_resize_now(const struct lvs_tab *tab)
 {
 	const struct lvs_buckets *b;
 	bool wants;

@@ -54,7 +54,20 @@ struct lvs_node *lvs_tab_insert(struct lvs_tab *tab, struct lvs_node *node, u32 
 bool lvs_tab_remove(struct lvs_tab *tab, struct lvs_node *node);
 
 /* Is the table too full or too empty for its size?  Cheap; any context. */
-bool lvs_tab_wants_resize(const struct lvs_tab *tab);
+bool lvs_tab_wants_resize_now(const struct lvs_tab *tab);
+static __always_inline bool lvs_tab_wants_resize(const struct lvs_tab *tab)
+{
+	const struct lvs_buckets *b;
+	bool perhaps;
+	u32 count;
+
+	rcu_read_lock();
+	b = rcu_dereference(tab->cur);
+	count = (u32)atomic_read(&tab->count);
+	perhaps = count > b->mask || count < b->mask / 16;
+	rcu_read_unlock();
+	return unlikely(perhaps) && lvs_tab_wants_resize_now(tab);
+}
 /* Sleepable; -ENOMEM leaves the table as it was. */
 int lvs_tab_resize(struct lvs_tab *tab);
 

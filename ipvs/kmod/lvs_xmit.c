@@ -85,6 +85,15 @@ static void lvs_rewrite_l4(struct sk_buff *skb, const struct lvs_pkt *pkt, __be1
 	}
 }
 
+/* Mostly it is, and the question is not worth a call. */
+static __always_inline bool lvs_writable(struct sk_buff *skb, u32 need)
+{
+	if (likely(need <= skb_headlen(skb) &&
+		   (!skb_cloned(skb) || skb_clone_writable(skb, need))))
+		return true;
+	return !skb_ensure_writable(skb, need);
+}
+
 bool lvs_rewrite_skb(struct sk_buff *skb, const struct lvs_pkt *pkt, const __be32 *addr,
 		     __be16 port, struct lvs_delta delta, bool source)
 {
@@ -93,7 +102,7 @@ bool lvs_rewrite_skb(struct sk_buff *skb, const struct lvs_pkt *pkt, const __be3
 
 	if (l4)
 		need += lvs_l4_header(pkt->proto);
-	if (unlikely(skb_ensure_writable(skb, need)))
+	if (unlikely(!lvs_writable(skb, need)))
 		return false;
 	if (pkt->af == AF_INET) {
 		struct iphdr *ip = (struct iphdr *)(skb->data + pkt->l3);
@@ -112,7 +121,7 @@ bool lvs_rewrite_skb(struct sk_buff *skb, const struct lvs_pkt *pkt, const __be3
 
 /* ----------------------------------------------------------------- sending -- */
 
-void lvs_untrack(struct sk_buff *skb, const struct lvs_conn *cp)
+static __always_inline void lvs_untrack_here(struct sk_buff *skb, const struct lvs_conn *cp)
 {
 	if (cp && READ_ONCE(cp->flags) & IP_VS_CONN_F_NFCT)
 		return;
@@ -120,6 +129,11 @@ void lvs_untrack(struct sk_buff *skb, const struct lvs_conn *cp)
 		return;
 	nf_reset_ct(skb);
 	nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
+}
+
+void lvs_untrack(struct sk_buff *skb, const struct lvs_conn *cp)
+{
+	lvs_untrack_here(skb, cp);
 }
 
 static struct net_device *lvs_some_dev(struct lvs_ctx *x)
@@ -146,32 +160,42 @@ void lvs_icmp_unreach(struct lvs_ctx *x)
 #endif
 }
 
+static noinline void lvs_no_hop_left(struct lvs_ctx *x)
+{
+	if (x->pkt.af == AF_INET)
+		icmp_send(x->skb, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
+#if IS_ENABLED(CONFIG_IPV6)
+	else
+		lvs_icmp6(x, ICMPV6_TIME_EXCEED, ICMPV6_EXC_HOPLIMIT, 0);
+#endif
+}
+
 /* Our own packets have not made a hop yet. */
-bool lvs_take_hop(struct lvs_ctx *x)
+static __always_inline bool lvs_take_hop_here(struct lvs_ctx *x)
 {
 	struct sk_buff *skb = x->skb;
 
-	if (x->hook == NF_INET_LOCAL_OUT)
+	if (unlikely(x->hook == NF_INET_LOCAL_OUT))
 		return true;
 	if (unlikely(x->pkt.ttl <= 1)) {
-		if (x->pkt.af == AF_INET)
-			icmp_send(skb, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
-#if IS_ENABLED(CONFIG_IPV6)
-		else
-			lvs_icmp6(x, ICMPV6_TIME_EXCEED, ICMPV6_EXC_HOPLIMIT, 0);
-#endif
+		lvs_no_hop_left(x);
 		return false;
 	}
 	if (x->pkt.af == AF_INET) {
-		if (skb_ensure_writable(skb, x->pkt.l3 + sizeof(struct iphdr)))
+		if (unlikely(!lvs_writable(skb, x->pkt.l3 + sizeof(struct iphdr))))
 			return false;
 		ip_decrease_ttl((struct iphdr *)(skb->data + x->pkt.l3));
 	} else {
-		if (skb_ensure_writable(skb, x->pkt.l3 + sizeof(struct ipv6hdr)))
+		if (unlikely(!lvs_writable(skb, x->pkt.l3 + sizeof(struct ipv6hdr))))
 			return false;
 		((struct ipv6hdr *)(skb->data + x->pkt.l3))->hop_limit--;
 	}
 	return true;
+}
+
+bool lvs_take_hop(struct lvs_ctx *x)
+{
+	return lvs_take_hop_here(x);
 }
 
 static bool lvs_fits(const struct sk_buff *skb, u8 af, u32 mtu)
@@ -187,7 +211,7 @@ static bool lvs_fits(const struct sk_buff *skb, u8 af, u32 mtu)
 	return skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu);
 }
 
-bool lvs_too_big(struct lvs_ctx *x, u32 mtu, bool df_matters)
+bool lvs_too_big_slow(struct lvs_ctx *x, u32 mtu, bool df_matters)
 {
 	struct sk_buff *skb = x->skb;
 	const struct iphdr *ip;
@@ -221,8 +245,13 @@ unsigned int lvs_send(struct lvs_ctx *x, struct dst_entry *dst)
 		skb_clear_tstamp(skb);
 	}
 	skb_forward_csum(skb);
-	NF_HOOK(x->pkt.af == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6, NF_INET_LOCAL_OUT,
-		x->ns->net, NULL, skb, NULL, dst->dev, dst_output);
+	/* Two calls, for with a constant family there is a branch patched out. */
+	if (x->pkt.af == AF_INET)
+		NF_HOOK(NFPROTO_IPV4, NF_INET_LOCAL_OUT, x->ns->net, NULL, skb, NULL, dst->dev,
+			dst_output);
+	else
+		NF_HOOK(NFPROTO_IPV6, NF_INET_LOCAL_OUT, x->ns->net, NULL, skb, NULL, dst->dev,
+			dst_output);
 	return NF_STOLEN;
 }
 
@@ -270,8 +299,8 @@ static unsigned int lvs_deliver_local(struct lvs_ctx *x, struct lvs_conn *cp,
 	return NF_ACCEPT;
 }
 
-static unsigned int lvs_xmit_routed(struct lvs_ctx *x, struct lvs_conn *cp,
-				    struct dst_entry *dst)
+static __always_inline unsigned int lvs_xmit_routed(struct lvs_ctx *x, struct lvs_conn *cp,
+						    struct dst_entry *dst)
 {
 	bool masq = lvs_conn_fwd(cp) == IP_VS_CONN_F_MASQ;
 
@@ -281,7 +310,7 @@ static unsigned int lvs_xmit_routed(struct lvs_ctx *x, struct lvs_conn *cp,
 		return NF_DROP;
 	if (unlikely(lvs_too_big(x, dst_mtu(dst), true)))
 		return NF_DROP;
-	if (unlikely(!lvs_take_hop(x)))
+	if (unlikely(!lvs_take_hop_here(x)))
 		return NF_DROP;
 	if (masq && !lvs_rewrite_skb(x->skb, &x->pkt, lvs_conn_addr(cp, LVS_REAL), cp->dport,
 				     cp->in, false))
@@ -292,7 +321,7 @@ static unsigned int lvs_xmit_routed(struct lvs_ctx *x, struct lvs_conn *cp,
 		lvs_nfct_alter(x->skb, cp);
 	else
 		x->skb->ignore_df = 1;
-	lvs_untrack(x->skb, cp);
+	lvs_untrack_here(x->skb, cp);
 	return lvs_send(x, dst);
 }
 
@@ -309,10 +338,9 @@ static unsigned int lvs_xmit_bypass(struct lvs_ctx *x, struct lvs_conn *cp)
 	return verdict;
 }
 
-unsigned int lvs_xmit(struct lvs_ctx *x, struct lvs_conn *cp)
+/* By no route of a server, or by one with a header around it. */
+static noinline unsigned int lvs_xmit_other(struct lvs_ctx *x, struct lvs_conn *cp)
 {
-	struct dst_entry *dst;
-
 	switch (lvs_conn_fwd(cp)) {
 	case IP_VS_CONN_F_LOCALNODE:
 		x->skb->ipvs_property = 1;
@@ -320,19 +348,28 @@ unsigned int lvs_xmit(struct lvs_ctx *x, struct lvs_conn *cp)
 		return NF_ACCEPT;
 	case IP_VS_CONN_F_TUNNEL:
 		return lvs_xmit_tunnel(x, cp);
-	case IP_VS_CONN_F_BYPASS:
-		return lvs_xmit_bypass(x, cp);
 	default:
-		break;
-	}
-	if (unlikely(!cp->dest))
 		return lvs_xmit_bypass(x, cp);
-	dst = lvs_route_dest(cp->dest, NULL);
-	if (unlikely(!dst)) {
-		if (x->pkt.af == AF_INET)
-			icmp_send(x->skb, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
-		return NF_DROP;
 	}
+}
+
+static noinline unsigned int lvs_no_route(struct lvs_ctx *x)
+{
+	if (x->pkt.af == AF_INET)
+		icmp_send(x->skb, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
+	return NF_DROP;
+}
+
+unsigned int lvs_xmit(struct lvs_ctx *x, struct lvs_conn *cp)
+{
+	u32 fwd = lvs_conn_fwd(cp);
+	struct dst_entry *dst;
+
+	if ((fwd != IP_VS_CONN_F_MASQ && fwd != IP_VS_CONN_F_DROUTE) || unlikely(!cp->dest))
+		return lvs_xmit_other(x, cp);
+	dst = lvs_route_dest(cp->dest, NULL);
+	if (unlikely(!dst))
+		return lvs_no_route(x);
 	return lvs_xmit_routed(x, cp, dst);
 }
 
@@ -374,7 +411,7 @@ unsigned int lvs_reply(struct lvs_ctx *x, struct lvs_conn *cp)
 	struct sk_buff *skb = x->skb;
 
 	if (lvs_conn_fwd(cp) != IP_VS_CONN_F_MASQ) {
-		lvs_conn_packet(cp, skb, &x->pkt, LVS_DIR_OUT);
+		lvs_conn_packet(x, cp, LVS_DIR_OUT);
 		skb->ipvs_property = 1;
 		lvs_untrack(skb, cp);
 		return NF_ACCEPT;
@@ -383,7 +420,7 @@ unsigned int lvs_reply(struct lvs_ctx *x, struct lvs_conn *cp)
 	if (!lvs_rewrite_skb(skb, &x->pkt, lvs_conn_addr(cp, LVS_VIRTUAL), cp->vport,
 			     lvs_delta_invert(cp->in), true))
 		return NF_DROP;
-	lvs_conn_packet(cp, skb, &x->pkt, LVS_DIR_OUT);
+	lvs_conn_packet(x, cp, LVS_DIR_OUT);
 	if (unlikely(!lvs_reroute(x)))
 		return NF_DROP;
 	lvs_untrack(skb, cp);

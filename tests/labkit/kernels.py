@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import packages
+from . import debug_kernel, packages
 from .paths import CACHE
 from .say import LabError, say
 
@@ -58,11 +58,11 @@ class Kernel:
 def ensure(name: str) -> Kernel:
     """The named kernel, fetched if the cache lacks it."""
     home = CACHE / name
+    if name not in PATTERNS and not debug_kernel.is_current(home):
+        debug_kernel.make(home)
     kernel = _cached(name, home)
     if kernel:
         return kernel
-    if name not in PATTERNS:
-        raise LabError(f"kernel '{name}' is not built yet: there is no {home}/kernel.json")
     with cache_lock():
         return _cached(name, home) or _fetch(name, home)
 
@@ -121,14 +121,14 @@ def _fetch(name: str, home: Path) -> Kernel:
     image = _newest_image(name)
     version = image.removeprefix("linux-image-").removesuffix("-unsigned")
     say(f"fetching {image} into {home} (once)")
-    work = _fresh(CACHE / f"{name}.new")
-    for package in _download([image], work):
-        _run("dpkg-deb", "-x", package, work / "image")
+    work = fresh(CACHE / f"{name}.new")
+    for package in download([image], work):
+        run("dpkg-deb", "-x", package, work / "image")
     modules = next(path for path in (work / "image/lib/modules", work / "image/usr/lib/modules") if path.is_dir())
     (work / "lib").mkdir()
     modules.rename(work / "lib/modules")
     _unpack_modules(work / "lib/modules" / version)
-    _run("depmod", "-b", work, version)
+    run("depmod", "-b", work, version)
     (work / "vmlinux").write_bytes(unpack_kernel((work / f"image/boot/vmlinuz-{version}").read_bytes()))
     shutil.copy(work / f"image/boot/config-{version}", work / "config")
     shutil.rmtree(work / "image")
@@ -170,9 +170,9 @@ def _fetch_headers(kernel: Kernel) -> None:
     depends = _apt("apt-cache", "depends", image).stdout
     wanted = [image] + sorted(set(re.findall(r"Depends: (linux-(?:headers|kbuild)-\S+)", depends)))
     say(f"fetching {' '.join(wanted)} (once)")
-    work = _fresh(kernel.home / "headers.new")
-    for package in _download(wanted, work):
-        _run("dpkg-deb", "-x", package, work)
+    work = fresh(kernel.home / "headers.new")
+    for package in download(wanted, work):
+        run("dpkg-deb", "-x", package, work)
     _make_relocatable(work)
     shutil.rmtree(kernel.home / "headers-tree", ignore_errors=True)
     work.rename(kernel.home / "headers-tree")
@@ -198,7 +198,7 @@ def _make_relocatable(tree: Path) -> None:
         makefile.write_text(re.sub(r"(?<![\w/.)])/usr/(src|lib)/linux-", rf"{final}/usr/\1/linux-", text))
 
 
-def _download(names: list[str], where: Path) -> list[Path]:
+def download(names: list[str], where: Path) -> list[Path]:
     command = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *names]
     for attempt in range(2):
         got = subprocess.run(command, cwd=where, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -211,7 +211,7 @@ def _download(names: list[str], where: Path) -> list[Path]:
     raise LabError(f"apt-get could not download {' '.join(names)}:\n{got.stdout}")
 
 
-def _fresh(directory: Path) -> Path:
+def fresh(directory: Path) -> Path:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     return directory
@@ -221,8 +221,9 @@ def _apt(*command: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
 
-def _run(*command) -> None:
+def run(*command) -> str:
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         raise LabError(f"{command[0]} failed with status {done.returncode}:\n{done.stdout}")
+    return done.stdout

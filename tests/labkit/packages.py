@@ -23,6 +23,7 @@ GROUPS = {
     "vm": ("qemu-system-x86", "g++", "kmod", "zstd"),
     "cluster": ("iproute2", "iputils-ping", "procps"),
     "module": ("make", "gcc-12", "kmod", "xz-utils"),
+    "debug-kernel": ("make", "gcc-12", "bison", "flex", "bc", "libelf-dev", "libssl-dev", "kmod", "xz-utils", "perl"),
     "demo": ("ipvsadm",),
     "package": ("debootstrap", "lintian", "mandoc", "fakeroot", "dpkg-dev"),
     "compare": ("keepalived",),

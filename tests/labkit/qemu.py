@@ -9,6 +9,9 @@ from pathlib import Path
 KERNEL_COMMAND_LINE = ("console=ttyS0 quiet panic=-1 oops=panic mitigations=off nokaslr tsc=reliable no_timer_check "
                        "random.trust_cpu=on nowatchdog audit=0 apparmor=0 fstab=no systemd.gpt_auto=no net.ifnames=0")
 
+# The debug kernel: what it complains about with a WARN or a sanitizer's report ends the machine.
+DEBUG_COMMAND_LINE = " panic_on_warn=1 loglevel=7"
+
 # Enough for what Debian's programs look for, without AVX and five-level paging, which only slow emulation down.
 CPU = "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+rdrand,+aes,+pclmulqdq,+rdtscp"
 
@@ -20,7 +23,8 @@ def command_line(options, kernel, ram_disk: int, ends: dict[str, int]) -> list[s
         "qemu-system-x86_64", "-name", "lvsd-lab", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         "-machine", "pc,usb=off,vmport=off,hpet=off", "-accel", accelerator, "-cpu", CPU,
         "-smp", str(1 if options.icount else options.cpus), "-m", str(options.memory),
-        "-kernel", str(kernel.vmlinux), "-initrd", f"/proc/self/fd/{ram_disk}", "-append", KERNEL_COMMAND_LINE,
+        "-kernel", str(kernel.vmlinux), "-initrd", f"/proc/self/fd/{ram_disk}",
+        "-append", KERNEL_COMMAND_LINE + (DEBUG_COMMAND_LINE if kernel.name == "debug" else ""),
         "-chardev", f"socket,id=console,fd={ends['console']}", "-serial", "chardev:console",
         "-device", "virtio-serial-pci",
     ]

@@ -72,6 +72,22 @@ static inline bool lvs_test_valid(const struct nlattr *a, const struct nla_polic
 	}
 }
 
+static inline bool nla_ok(const struct nlattr *a, int left)
+{
+	return left >= NLA_HDRLEN && a->nla_len >= NLA_HDRLEN && a->nla_len <= left;
+}
+
+static inline struct nlattr *nla_next(const struct nlattr *a, int *left)
+{
+	int step = NLA_ALIGN(a->nla_len);
+
+	*left -= step;
+	return (struct nlattr *)((char *)a + step);
+}
+
+#define nla_for_each_attr(pos, head, len, rem)                                           \
+	for (pos = head, rem = len; nla_ok(pos, rem); pos = nla_next(pos, &(rem)))
+
 static inline int nla_parse_nested_deprecated(struct nlattr **tb, int max, const struct nlattr *nest,
 					      const struct nla_policy *policy,
 					      struct netlink_ext_ack *extack)
