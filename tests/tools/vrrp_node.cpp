@@ -28,6 +28,7 @@ using namespace lvs::vrrp;
 struct Options {
     RouterSpec spec;
     std::uint32_t copies = 1;  // routers with VRID, VRID+1, ... and addresses counted up
+    bool spread = false;       // 255 to an interface: NAME0, NAME1, ...
     SpeakerOptions speaker;
 };
 
@@ -37,6 +38,7 @@ std::vector<RouterSpec> expand(const Options& options) {
     for (std::uint32_t i = 0; i < options.copies; ++i) {
         auto spec = options.spec;
         spec.name += i == 0 ? "" : std::to_string(i);
+        if (options.spread) spec.interface += std::to_string(i / 255);
         spec.vrid = *Vrid::make((options.spec.vrid.value() - 1 + static_cast<int>(i)) % 255 + 1);
         for (auto& prefix : spec.addresses)
             if (prefix.address.is_v4()) prefix.address = IpAddress::from_v4(prefix.address.v4() + i);
@@ -171,6 +173,7 @@ int main(int argc, char** argv) {
     app.add_option("--more", more);
     app.add_flag("--no-preempt", no_preempt);
     app.add_flag("--virtual-mac", options.spec.virtual_mac);
+    app.add_flag("--spread", options.spread);
     app.add_flag("--no-realtime", plain);
     CLI11_PARSE(app, argc, argv);
     options.spec.vrid = Vrid::make(vrid).value();
