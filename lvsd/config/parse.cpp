@@ -116,11 +116,12 @@ std::optional<Value> read_toml(std::string_view text, Report& report) {
 
 }  // namespace
 
-Loaded parse(std::string_view text, std::string_view file, std::span<const KindSpec> kinds) {
+Loaded parse(std::string_view text, std::string_view file, std::span<const KindSpec> kinds,
+             const ReadFile& read_file) {
     Report report(file);
     Loaded out;
     if (const auto root = read_toml(text, report)) {
-        auto draft = build(*root, kinds, report);
+        auto draft = build(*root, kinds, read_file, report);
         validate(draft, kinds, report);
         out.diagnostics = report.take();
         if (out.diagnostics.empty()) out.config = finish(std::move(draft));
@@ -146,7 +147,7 @@ Loaded load(const std::string& path, std::span<const KindSpec> kinds) {
         text.append(chunk.data(), static_cast<std::size_t>(in.gcount()));
     } while (in && text.size() <= kMaxFileSize);
     if (in.bad()) return unreadable(errno ? errno : EIO);
-    return parse(text, path, kinds);
+    return parse(text, path, kinds, read_named_file);
 }
 
 }  // namespace lvs::config
