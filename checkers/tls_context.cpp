@@ -115,7 +115,7 @@ X509_STORE* system_authorities() {
 }
 
 std::string file_text(const Params& params, std::string_view key) {
-    if (const auto* file = param<FileText>(params, key)) return file->text ? *file->text : std::string();
+    if (const auto* file = param<lvs::FileText>(params, key)) return file->text ? *file->text : std::string();
     return value_or<std::string>(params, key, "");
 }
 

@@ -35,7 +35,7 @@ std::vector<T> get_list(Reader& in, Get get) {
 struct ValueWriter {
     Writer& out;
     void operator()(const std::string& value) const { out.text(value); }
-    void operator()(const FileText& value) const {
+    void operator()(const lvs::FileText& value) const {
         out.text(value.path);
         out.text(value.text ? std::string_view(*value.text) : std::string_view());
     }
@@ -67,8 +67,8 @@ StatusRange read_range(Reader& in) {
     return {first, in.number<std::uint16_t>()};
 }
 
-FileText read_file(Reader& in) {
-    FileText out;
+lvs::FileText read_file(Reader& in) {
+    lvs::FileText out;
     out.path = in.text(kMaxText);
     out.text = std::make_shared<const std::string>(in.text(kMaxText));
     return out;
@@ -129,7 +129,7 @@ struct ValueSize {
         if (value.size() > kMaxText) return std::nullopt;
         return value.size() + 2;
     }
-    std::optional<std::size_t> operator()(const FileText& value) const {
+    std::optional<std::size_t> operator()(const lvs::FileText& value) const {
         const auto size = value.text ? value.text->size() : 0;
         if (value.path.size() > kMaxText || size > kMaxText) return std::nullopt;
         return value.path.size() + size + 4;

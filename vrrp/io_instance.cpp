@@ -24,9 +24,13 @@ Instance::~Instance() {
 void Instance::take_addresses(const RouterSpec& spec) {
     addresses_.clear();
     wire_list_.clear();
-    for (const auto& prefix : spec.addresses) {
-        if (prefix.address.family() != family_) continue;
-        addresses_.push_back(prefix);
+    for (const auto& prefix : spec.addresses)
+        if (prefix.address.family() == family_) addresses_.push_back(prefix);
+    // RFC 9568 5.2.9: the link-local address comes first.
+    std::stable_partition(addresses_.begin(), addresses_.end(), [&](const auto& prefix) {
+        return family_ == Family::ipv6 && prefix.address.is_link_local();
+    });
+    for (const auto& prefix : addresses_) {
         const auto bytes = prefix.address.bytes();
         wire_list_.insert(wire_list_.end(), bytes.begin(), bytes.end());
     }

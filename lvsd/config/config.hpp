@@ -45,7 +45,8 @@ using ReadFile = std::function<Result<std::string>(const std::string& path)>;
 [[nodiscard]] Loaded parse(std::string_view text, std::string_view file, std::span<const KindSpec> kinds,
                            const ReadFile& read_file = {});
 
-// Reads the file, then parse(), which reads those that it names. An unreadable file is one diagnostic.
+// Reads the file and those it includes, then parse(), which reads those that checks name. An unreadable file is
+// one diagnostic; so is a pattern without wildcards that names no file.
 [[nodiscard]] Loaded load(const std::string& path, std::span<const KindSpec> kinds);
 
 // The effective configuration as TOML, every default written out. parse(print_effective(c)) == c.

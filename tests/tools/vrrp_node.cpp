@@ -150,6 +150,7 @@ int main(int argc, char** argv) {
     int vrid = 1, priority = 100, version = 3;
     std::vector<std::string> addresses, peers, excluded;
     std::string checksum;
+    std::uint32_t more = 0;  // excluded addresses, counted up
     bool no_preempt = false, plain = false;
     options.spec.name = "r";
     app.add_option("--name", options.spec.name);
@@ -167,6 +168,7 @@ int main(int argc, char** argv) {
     app.add_option("--peer", peers);
     app.add_option("--excluded", excluded);
     app.add_option("--checksum", checksum);
+    app.add_option("--more", more);
     app.add_flag("--no-preempt", no_preempt);
     app.add_flag("--virtual-mac", options.spec.virtual_mac);
     app.add_flag("--no-realtime", plain);
@@ -185,6 +187,8 @@ int main(int argc, char** argv) {
         options.spec.peers.push_back({.address = IpAddress::parse(text).value()});
     for (const auto& text : excluded)
         options.spec.excluded.push_back(parse_prefix(text).value());
+    for (std::uint32_t i = 0; i < more; ++i)
+        options.spec.excluded.push_back({IpAddress::from_v4(0x0ac80001 + i), 32});
     for (const auto& text : addresses)
         options.spec.addresses.push_back(parse_prefix(text).value());
     return run(options);

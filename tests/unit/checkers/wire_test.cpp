@@ -33,7 +33,7 @@ CheckSpec full_spec() {
                        {"prefix", *parse_prefix("192.0.2.1/24")},
                        {"prefixes", std::vector<Prefix>{*parse_prefix("2001:db8::/32")}},
                        {"ranges", std::vector<StatusRange>{{200, 299}, {404, 404}}},
-                       {"file", FileText{"/etc/ca.pem", std::make_shared<const std::string>("PEM")}},
+                       {"file", lvs::FileText{"/etc/ca.pem", std::make_shared<const std::string>("PEM")}},
                        {"text", std::string("a\0b", 3)}}};
 }
 
@@ -41,6 +41,7 @@ Transition some_transition() {
     return {.id = CheckId{9},
             .state = State::down,
             .weight_percent = 75,
+            .advice = Advice::drain,
             .latency = 3ms,
             .at = Time(5s),
             .reason = "connect refused"};
@@ -52,6 +53,7 @@ Status some_status() {
             .outcome = Outcome::failed,
             .against = 2,
             .weight_percent = std::nullopt,
+            .advice = Advice::maint,
             .certificate_days = -3,
             .latency = 1us,
             .at = Time(6s),
@@ -70,13 +72,16 @@ std::vector<wire::FromWorker> from_worker_messages() {
                             .started = 4,
                             .unchecked = 5,
                             .configured = 6,
-                            .running = 7},
+                            .running = 7,
+                            .lag_counts = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}},
             wire::Ask{{CheckId{1}, CheckId{9}}}};
 }
 
 std::vector<wire::ToWorker> to_worker_messages() {
     return {wire::Put{{full_spec(), CheckSpec{.kind = "tcp"}}}, wire::Drop{{CheckId{1}, CheckId{2}}},
-            wire::Sockets{{{CheckId{1}, 0}, {CheckId{2}, EMFILE}}}};
+            wire::Sockets{{{CheckId{1}, 0}, {CheckId{2}, EMFILE}}},
+            wire::CommandDone{CheckId{1}, {CommandEnd::How::exited, 1, 3ms, "out", "err"}},
+            wire::FileHolds{CheckId{1}, {ENOENT, ""}}};
 }
 
 TEST(Wire, EveryMessageArrivesAsItWasSent) {
