@@ -28,7 +28,7 @@
 // between it and the daemon, client.hpp the daemon's end. Everything here belongs to one thread and is not
 // locked.
 //
-// Standards: RFC 9112 (HTTP/1.1), RFC 9293 (TCP).
+// Standards: RFC 9293 (TCP), 9112, 9113 (HTTP), 8446 (TLS), 5321, 3207 (SMTP), 1035 (DNS), 792, 4443 (ICMP).
 #pragma once
 
 #include <cstdint>
@@ -79,6 +79,8 @@ struct CheckSpec {
 // What is wrong with a spec, beyond what its key table says: an unknown kind, a timeout of zero, a line break
 // in a path.
 [[nodiscard]] Result<void> validate(const CheckSpec& spec);
+// The part of it that leaves the kind's own keys aside.
+[[nodiscard]] Result<void> validate_settings(const CheckSpec& spec);
 
 // The kinds of checks there are, with their keys, for the configuration and the manual.
 [[nodiscard]] std::span<const KindSpec> kinds();

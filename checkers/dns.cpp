@@ -85,6 +85,11 @@ public:
         return Step::wait();
     }
 
+    Verdict on_error(int error_number, const Progress& progress) override {
+        if (plan_.over_tcp || is_own_fault(error_number)) return Probe::on_error(error_number, progress);
+        return Verdict::bad(datagram_error(error_number));
+    }
+
     Verdict on_deadline(const Progress& progress) override {
         if (others_ == 0) return Probe::on_deadline(progress);
         return Verdict::bad(fmt::format("no answer to the question in {}, {} to others",

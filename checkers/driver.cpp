@@ -109,13 +109,17 @@ Driver::Check* Driver::find(CheckId id) const {
 }
 
 // Checks with equal keys share one plan: 50,000 servers usually have a handful of different ones.
-PlanPtr Driver::intern(const CheckSpec& spec, PlanPtr plan) {
+// Making one may be costly, too: certificates are parsed for it.
+Result<PlanPtr> Driver::plan_of(const CheckSpec& spec) {
     CheckSpec key;
     key.kind = spec.kind;
     key.params = spec.params;
-    auto& known = plans_[wire::encode_spec(key)];
-    if (auto shared = known.lock()) return shared;
-    known = plan;
+    auto bytes = wire::encode_spec(key);
+    if (const auto known = plans_.find(bytes); known != plans_.end())
+        if (auto shared = known->second.lock()) return shared;
+    auto plan = make_plan(spec.kind, spec.params);
+    if (!plan) return plan;
+    plans_[std::move(bytes)] = *plan;
     if (plans_.size() > sweep_plans_at_) {
         std::erase_if(plans_, [](const auto& entry) { return entry.second.expired(); });
         sweep_plans_at_ = 2 * plans_.size() + 64;
@@ -125,13 +129,13 @@ PlanPtr Driver::intern(const CheckSpec& spec, PlanPtr plan) {
 
 Result<void> Driver::put(const CheckSpec& spec, Time now) {
     LVS_ASSERT(static_cast<std::uint32_t>(spec.id) < wire::kMaxChecks);
-    if (auto valid = validate(spec); !valid) return valid;
-    auto plan = make_plan(spec.kind, spec.params);
+    if (auto valid = validate_settings(spec); !valid) return valid;
+    auto plan = plan_of(spec);
     if (!plan) return std::unexpected(plan.error());
     drop(spec.id);
     const auto slot = static_cast<std::uint32_t>(spec.id);
     if (slot >= checks_.size()) checks_.resize(slot + std::size_t{1});
-    checks_[slot] = std::make_unique<Check>(spec, intern(spec, *std::move(plan)));
+    checks_[slot] = std::make_unique<Check>(spec, *std::move(plan));
     ++configured_;
     auto& check = *checks_[slot];
     check.due = first_start(check, now);

@@ -78,7 +78,7 @@ public:
 private:
     struct Check;
     [[nodiscard]] Check* find(CheckId id) const;
-    [[nodiscard]] PlanPtr intern(const CheckSpec& spec, PlanPtr plan);
+    [[nodiscard]] Result<PlanPtr> plan_of(const CheckSpec& spec);
     [[nodiscard]] Time first_start(const Check& check, Time now);
     void ask(Check& check, Time now);
     void start(Check& check, Time now, Fd made);

@@ -4,6 +4,8 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 namespace lvs::checkers {
@@ -13,7 +15,7 @@ using boost::beast::string_view;
 using boost::system::error_code;
 
 // Keeps the status and the beginning of the body; fields pass unseen.
-class Http1Reader::Parser final : public http::basic_parser<false> {
+class Http1Exchange::Parser final : public http::basic_parser<false> {
 public:
     Parser(bool to_head, bool keep_body) : keep_body_(keep_body) {
         header_limit(kMaxHeader);
@@ -51,30 +53,28 @@ private:
     bool keep_body_;
 };
 
-Http1Reader::Http1Reader(bool to_head, bool keep_body)
-    : to_head_(to_head), keep_body_(keep_body), parser_(std::make_unique<Parser>(to_head, keep_body)) {}
+Http1Exchange::Http1Exchange(std::string request, bool to_head, bool keep_body)
+    : request_(std::move(request)),
+      to_head_(to_head),
+      keep_body_(keep_body),
+      parser_(std::make_unique<Parser>(to_head, keep_body)) {}
 
-Http1Reader::~Http1Reader() = default;
+Http1Exchange::~Http1Exchange() = default;
 
-bool Http1Reader::has_header() const {
+bool Http1Exchange::has_header() const {
     return parser_->header_done;
 }
-bool Http1Reader::is_complete() const {
+bool Http1Exchange::is_complete() const {
     return parser_->is_done() || parser_->body.size() == kMaxBody;
 }
-unsigned Http1Reader::status() const {
+unsigned Http1Exchange::status() const {
     return parser_->status;
 }
-const std::string& Http1Reader::body() const {
+const std::string& Http1Exchange::body() const {
     return parser_->body;
 }
 
-bool Http1Reader::refuse(std::string why) {
-    error_ = std::move(why);
-    return false;
-}
-
-bool Http1Reader::feed(std::span<const std::uint8_t> bytes) {
+bool Http1Exchange::feed(std::span<const std::uint8_t> bytes) {
     while (!bytes.empty() && !is_complete()) {
         // In slices, so that what waits for the parser stays small however much arrives at once.
         const auto slice = bytes.first(std::min(bytes.size(), kMaxHeader));
@@ -88,7 +88,7 @@ bool Http1Reader::feed(std::span<const std::uint8_t> bytes) {
 }
 
 // The header goes to the parser in one piece, so that the result does not hang on how the bytes arrive.
-bool Http1Reader::is_header_here() {
+bool Http1Exchange::is_header_here() {
     constexpr std::string_view kStart = "HTTP/1.";
     constexpr std::string_view kEnd = "\r\n\r\n";
     const auto beginning = std::string_view(pending_).substr(0, kStart.size());
@@ -98,7 +98,7 @@ bool Http1Reader::is_header_here() {
     return end != std::string::npos;
 }
 
-bool Http1Reader::parse_pending() {
+bool Http1Exchange::parse_pending() {
     while (!pending_.empty() && !is_complete()) {
         if (!has_header() && !is_header_here()) return true;
         searched_ = 0;
@@ -118,13 +118,25 @@ bool Http1Reader::parse_pending() {
     return true;
 }
 
-bool Http1Reader::finish() {
+bool Http1Exchange::finish() {
     if (is_complete()) return true;
     if (!has_header()) return refuse("an incomplete header");
     error_code ec;
     parser_->put_eof(ec);
     if (ec) return refuse("an incomplete answer");
     return true;
+}
+
+std::unique_ptr<HttpExchange> start_http1(const HttpRequest& request, std::string_view host, bool keep_body) {
+    auto text = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: lvsd\r\nAccept: */*\r\n",
+                            request.method, request.path, host);
+    for (const auto& [name, value] : request.fields)
+        text.append(name).append(": ").append(value).append("\r\n");
+    const bool may_have_body = request.method != "GET" && request.method != "HEAD";
+    if (may_have_body || !request.body.empty())
+        text += fmt::format("Content-Length: {}\r\n", request.body.size());
+    text.append("Connection: close\r\n\r\n").append(request.body);
+    return std::make_unique<Http1Exchange>(std::move(text), request.method == "HEAD", keep_body);
 }
 
 }  // namespace lvs::checkers

@@ -19,16 +19,17 @@ extern const Kind kTcp;
 extern const Kind kHttp;
 extern const Kind kUdp;
 extern const Kind kDns;
-extern const Kind kSmtp;
+extern const Kind kIcmp;
 extern const Kind kAgent;
 extern const Kind kScript;
 extern const Kind kFile;
 [[nodiscard]] const Kind& tls_kind();
 [[nodiscard]] const Kind& https_kind();
+[[nodiscard]] const Kind& grpc_kind();
+[[nodiscard]] const Kind& smtp_kind();
 
-// http inside something else; the port is left out of the Host header when it is the default one.
 [[nodiscard]] std::span<const KeySpec> http_keys();
-[[nodiscard]] Result<PlanPtr> make_http_plan(const Params& params, std::uint16_t default_port);
+[[nodiscard]] Result<PlanPtr> make_http_plan(const Params& params, bool inside_tls);
 
 // For KindSpec::validate: valid is what a plan can be made of.
 template <Result<PlanPtr> (*MakePlan)(const Params&)>

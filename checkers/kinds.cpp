@@ -11,8 +11,8 @@ namespace {
 
 // In the order of the manual.
 std::span<const Kind* const> all() {
-    static const std::array kAll{&kTcp, &kHttp, &https_kind(), &tls_kind(), &kUdp,
-                                 &kDns, &kSmtp, &kAgent,       &kScript,    &kFile};
+    static const std::array kAll{&kTcp,  &kHttp, &https_kind(), &tls_kind(), &grpc_kind(), &kUdp,
+                                 &kIcmp, &kDns,  &smtp_kind(),  &kAgent,     &kScript,     &kFile};
     return kAll;
 }
 
@@ -58,11 +58,16 @@ bool needs_made_socket(const CheckSpec& spec, Transport transport) {
     return spec.fwmark != 0 || !spec.interface.empty() || spec.through || transport == Transport::icmp;
 }
 
-Result<void> validate(const CheckSpec& spec) {
+Result<void> validate_settings(const CheckSpec& spec) {
     if (auto times = validate_times(spec); !times) return times;
     if (!wire::is_encodable(spec)) return fail(std::errc::invalid_argument, "the check's texts are too long");
     if (spec.source && spec.source->family() != spec.target.address.family())
         return fail(std::errc::invalid_argument, "source and target are of different families");
+    return {};
+}
+
+Result<void> validate(const CheckSpec& spec) {
+    if (auto settings = validate_settings(spec); !settings) return settings;
     const auto plan = make_plan(spec.kind, spec.params);
     if (!plan) return std::unexpected(plan.error());
     return {};

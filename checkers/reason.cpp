@@ -103,6 +103,10 @@ std::string connect_error(int error_number) {
     }
 }
 
+std::string datagram_error(int error_number) {
+    return error_number == ECONNREFUSED ? "port closed (ICMP port unreachable)" : connect_error(error_number);
+}
+
 std::string stream_error(int error_number) {
     if (is_own_fault(error_number)) return own_fault(error_number);
     switch (error_number) {

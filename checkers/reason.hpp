@@ -22,6 +22,8 @@ namespace lvs::checkers {
 [[nodiscard]] std::string connect_error(int error_number);
 // "connection reset", ... for an errno met afterwards.
 [[nodiscard]] std::string stream_error(int error_number);
+// "port closed (ICMP port unreachable)", ... for an errno met by a datagram.
+[[nodiscard]] std::string datagram_error(int error_number);
 // Faults that say something about us, not about the server.
 [[nodiscard]] bool is_own_fault(int error_number);
 

@@ -85,7 +85,11 @@ std::optional<Verdict> Run::on_event(std::uint32_t epoll_events) {
 
 std::optional<Verdict> Run::finish_connecting() {
     connected_ = true;
-    return take(probe_->on_connected());
+    auto step = probe_->on_connected();
+    // An empty datagram is one, too.
+    if (plan_->transport() == Transport::udp && step.output.empty() && !step.verdict)
+        static_cast<void>(send(fd(), "", 0, MSG_NOSIGNAL));
+    return take(std::move(step));
 }
 
 std::optional<Verdict> Run::take(Step step) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// smtp: greeting and EHLO (RFC 5321).
+// smtp: greeting and EHLO (RFC 5321), with STARTTLS (RFC 3207) also the handshake and EHLO inside.
 #include <fmt/core.h>
 
 #include <array>
+#include <vector>
 
-#include "checkers/kind.hpp"
 #include "checkers/smtp.hpp"
+#include "checkers/tls.hpp"
 
 namespace lvs::checkers {
 
@@ -44,55 +45,118 @@ SmtpReplies::Result SmtpReplies::refuse(std::string why) {
 
 namespace {
 
-constexpr std::array kKeys{
+constexpr std::array kOwnKeys{
     KeySpec{.key = "helo",
             .fallback = "lvsd",
             .doc = "The name given with EHLO.",
             .example = "\"director.example.org\""},
+    KeySpec{.key = "starttls",
+            .type = ValueType::boolean,
+            .fallback = "false",
+            .doc = "Whether to go on inside TLS after STARTTLS, which the server must offer.",
+            .example = "true"},
 };
 
 struct SmtpPlan final : Plan {
     std::string ehlo;
+    PlanPtr upgraded;      // inside TLS after STARTTLS; null: without
+    bool greeted = false;  // begins with EHLO: the greeting was before TLS
     [[nodiscard]] std::unique_ptr<Probe> start(const Endpoint& target, std::uint64_t seed) const override;
 };
 
 class SmtpProbe final : public Probe {
 public:
-    explicit SmtpProbe(const SmtpPlan& plan) : plan_(plan) {}
+    SmtpProbe(const SmtpPlan& plan, const Endpoint& target, std::uint64_t seed)
+        : plan_(plan),
+          target_(target),
+          seed_(seed),
+          state_(plan.greeted ? State::said_ehlo : State::connected) {}
 
-    Step on_connected() override { return Step::wait(); }
+    Step on_connected() override { return plan_.greeted ? Step::send(plan_.ehlo) : Step::wait(); }
 
     Step on_data(std::span<const std::uint8_t> bytes) override {
+        if (tls_) return tls_->on_data(bytes);
         auto result = replies_.add(as_text(bytes));
         Step step;
-        while (result == SmtpReplies::Result::complete && !step.verdict) {
+        while (result == SmtpReplies::Result::complete && !step.verdict && !tls_) {
             step = on_reply();
-            result = replies_.add({});
+            if (!tls_) result = replies_.add({});
         }
         if (result == SmtpReplies::Result::broken && !step.verdict)
             return Step::done(Verdict::bad(replies_.error()));
         return step;
     }
 
+    Verdict on_eof(const Progress& progress) override {
+        return tls_ ? tls_->on_eof(progress) : Probe::on_eof(progress);
+    }
+    Verdict on_error(int error_number, const Progress& progress) override {
+        return tls_ ? tls_->on_error(error_number, progress) : Probe::on_error(error_number, progress);
+    }
+    Verdict on_deadline(const Progress& progress) override {
+        return tls_ ? tls_->on_deadline(progress) : Probe::on_deadline(progress);
+    }
+
 private:
+    enum class State { connected, said_ehlo, said_starttls };
+
     Step on_reply() {
-        const std::string_view expected = greeted_ ? "250" : "220";
-        if (!replies_.last().starts_with(expected))
-            return Step::done(
-                Verdict::bad(fmt::format("expected {} {}, got {}", expected,
-                                         greeted_ ? "to EHLO" : "as greeting", quoted(replies_.last()))));
-        if (greeted_) return Step::done(Verdict::good("greeted and answered EHLO"));
-        greeted_ = true;
-        return Step::send(plan_.ehlo);
+        switch (state_) {
+            case State::connected:
+                if (auto wrong = expect("220", "as greeting")) return *std::move(wrong);
+                state_ = State::said_ehlo;
+                return Step::send(plan_.ehlo);
+            case State::said_ehlo:
+                return on_ehlo_reply();
+            case State::said_starttls:
+                if (auto wrong = expect("220", "to STARTTLS")) return *std::move(wrong);
+                return begin_tls();
+        }
+        return Step::wait();
+    }
+
+    Step on_ehlo_reply() {
+        if (auto wrong = expect("250", "to EHLO")) return *std::move(wrong);
+        if (plan_.greeted) return Step::done(Verdict::good("greeted and answered EHLO inside TLS"));
+        if (!plan_.upgraded) return Step::done(Verdict::good("greeted and answered EHLO"));
+        if (!replies_.offers_tls()) return Step::done(Verdict::bad("the server does not offer STARTTLS"));
+        state_ = State::said_starttls;
+        return Step::send("STARTTLS\r\n");
+    }
+
+    // Nothing may lie between the reply and the handshake: it would have come from somebody else.
+    Step begin_tls() {
+        if (replies_.has_more())
+            return Step::done(Verdict::bad("the server said more between STARTTLS and the TLS handshake"));
+        tls_ = plan_.upgraded->start(target_, seed_);
+        return tls_->on_connected();
+    }
+
+    [[nodiscard]] std::optional<Step> expect(std::string_view code, std::string_view where) const {
+        if (replies_.last().starts_with(code)) return std::nullopt;
+        return Step::done(
+            Verdict::bad(fmt::format("expected {} {}, got {}", code, where, quoted(replies_.last()))));
     }
 
     const SmtpPlan& plan_;
+    Endpoint target_;
+    std::uint64_t seed_;
+    State state_;
     SmtpReplies replies_;
-    bool greeted_ = false;
+    std::unique_ptr<Probe> tls_;  // everything, once it is there
 };
 
-std::unique_ptr<Probe> SmtpPlan::start(const Endpoint& /*target*/, std::uint64_t /*seed*/) const {
-    return std::make_unique<SmtpProbe>(*this);
+std::unique_ptr<Probe> SmtpPlan::start(const Endpoint& target, std::uint64_t seed) const {
+    return std::make_unique<SmtpProbe>(*this, target, seed);
+}
+
+std::span<const KeySpec> smtp_keys() {
+    static const std::vector<KeySpec> keys = [] {
+        std::vector<KeySpec> out(kOwnKeys.begin(), kOwnKeys.end());
+        out.insert(out.end(), tls_keys().begin(), tls_keys().end());
+        return out;
+    }();
+    return keys;
 }
 
 Result<PlanPtr> make_smtp(const Params& params) {
@@ -101,15 +165,31 @@ Result<PlanPtr> make_smtp(const Params& params) {
     if (helo.empty() || helo.size() > 255 || as_reason(helo) != helo || helo.find(' ') != std::string::npos)
         return fail(std::errc::invalid_argument, "helo must be a host name");
     plan->ehlo = "EHLO " + helo + "\r\n";
+    if (!value_or<bool>(params, "starttls", false)) {
+        if (auto unused = refuse_tls_keys(params, "starttls = true"); !unused)
+            return std::unexpected(unused.error());
+        return plan;
+    }
+    auto inside = std::make_shared<SmtpPlan>();
+    inside->ehlo = plan->ehlo;
+    inside->greeted = true;
+    auto upgraded = wrap_in_tls(std::move(inside), params, {});
+    if (!upgraded) return upgraded;
+    plan->upgraded = *std::move(upgraded);
     return plan;
 }
 
 }  // namespace
 
-const Kind kSmtp{{.kind = "smtp",
-                  .doc = "The server greets (220) and answers EHLO (250). No mail is sent.",
-                  .keys = kKeys,
-                  .validate = validate_by<make_smtp>},
-                 make_smtp};
+const Kind& smtp_kind() {
+    static const Kind kind{
+        {.kind = "smtp",
+         .doc = "The server greets (220) and answers EHLO (250), with starttls also inside TLS. No mail is "
+                "sent. The keys of TLS count with starttls = true.",
+         .keys = smtp_keys(),
+         .validate = validate_by<make_smtp>},
+        make_smtp};
+    return kind;
+}
 
 }  // namespace lvs::checkers

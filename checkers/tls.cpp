@@ -3,31 +3,18 @@
 
 #include <fmt/core.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <array>
+#include <ctime>
+#include <limits>
 
 #include "checkers/reason.hpp"
+#include "checkers/tls_sessions.hpp"
 
 namespace lvs::checkers {
 
 namespace {
-
-template <auto Free>
-struct Freer {
-    template <class T>
-    void operator()(T* object) const {
-        Free(object);
-    }
-};
-using Context = std::unique_ptr<SSL_CTX, Freer<SSL_CTX_free>>;
-using Session = std::unique_ptr<SSL, Freer<SSL_free>>;
-using Store = std::unique_ptr<X509_STORE, Freer<X509_STORE_free>>;
-using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
-using Bio = std::unique_ptr<BIO, Freer<BIO_free_all>>;
 
 constexpr std::array kKeys{
     KeySpec{.key = "verify",
@@ -41,14 +28,18 @@ constexpr std::array kKeys{
                "name the certificate must be for the address.",
         .example = "\"www.example.org\""},
     KeySpec{.key = "ca",
-            .doc = "The authorities to trust, in PEM, instead of the system's.",
-            .example = "\"-----BEGIN CERTIFICATE-----...\""},
+            .type = ValueType::file,
+            .doc = "A file with the authorities to trust, in PEM, instead of the system's; at most 32 KiB. "
+                   "Files are read with the configuration: after a change, reload.",
+            .example = "\"/etc/lvsd/ca.pem\""},
     KeySpec{.key = "certificate",
-            .doc = "The client certificate with its chain, in PEM.",
-            .example = "\"-----BEGIN CERTIFICATE-----...\""},
+            .type = ValueType::file,
+            .doc = "A file with the client certificate and its chain, in PEM.",
+            .example = "\"/etc/lvsd/client.pem\""},
     KeySpec{.key = "key",
-            .doc = "The client certificate's key, in PEM.",
-            .example = "\"-----BEGIN PRIVATE KEY-----...\""},
+            .type = ValueType::file,
+            .doc = "A file with the client certificate's key, in PEM, without a passphrase.",
+            .example = "\"/etc/lvsd/client.key\""},
     KeySpec{.key = "min_days",
             .type = ValueType::integer,
             .fallback = "0",
@@ -58,71 +49,37 @@ constexpr std::array kKeys{
             .example = "7"},
 };
 
-std::function<std::string()>& system_reader() {
-    static std::function<std::string()> reader;
-    return reader;
-}
-
-// An encrypted key is refused: nobody is there to type a passphrase.
-int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*data*/) {
-    return -1;
-}
-
-Bio memory(std::string_view text) {
-    return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-// Every certificate of a PEM text; false when there is none or one is broken.
-bool add_authorities(X509_STORE* store, std::string_view pem) {
-    const auto bio = memory(pem);
-    int count = 0;
-    while (const auto certificate =
-               Certificate(PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr))) {
-        if (X509_STORE_add_cert(store, certificate.get()) != 1) return false;
-        ++count;
-    }
-    const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    ERR_clear_error();
-    return count > 0 && at_end;
-}
-
-// Read once and shared by all plans.
-X509_STORE* system_authorities() {
-    static const Store store = [] {
-        Store made(X509_STORE_new());
-        if (system_reader()) add_authorities(made.get(), system_reader()());
-        return made;
-    }();
-    return store.get();
-}
-
-Context new_context() {
-    // No configuration file: the sandbox has no files.
-    static const bool ready = OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) == 1;
-    Context context(ready ? SSL_CTX_new(TLS_client_method()) : nullptr);
-    LVS_ASSERT(context);
-    SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-    SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
-    return context;
-}
-
 struct TlsPlan final : Plan {
     PlanPtr inner;
-    Context context;
+    TlsContext context;
     bool verify = true;
     bool system_store = false;
+    bool alpn_required = false;
+    bool resume = false;
     std::string name;
+    std::string alpn;  // for the reason
     std::int64_t min_days = 0;
+    mutable TlsSessions sessions;  // remembered from run to run; decides no verdict
     [[nodiscard]] std::unique_ptr<Probe> start(const Endpoint& target, std::uint64_t seed) const override;
 };
 
-int days_left(SSL* session) {
-    const auto* certificate = SSL_get0_peer_certificate(session);
-    int days = 0;
-    int seconds = 0;
-    if (!certificate || ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate)) != 1)
-        return 0;
-    return seconds < 0 ? days - 1 : days;  // ends within the day: 0; ended within the day: -1
+// OpenSSL judges certificates by the system's clock; so do we.
+std::time_t wall_clock() {
+    return std::time(nullptr);
+}
+
+std::optional<std::time_t> end_of_certificate(SSL* connection) {
+    const auto* certificate = SSL_get0_peer_certificate(connection);
+    std::tm parts{};
+    if (!certificate || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &parts) != 1) return std::nullopt;
+    return timegm(&parts);
+}
+
+// Ends within the day: 0; ended within the day: -1.
+int days_until(std::time_t end) {
+    constexpr std::time_t kDay = 86400;
+    const auto left = end - wall_clock();
+    return static_cast<int>(left >= 0 ? left / kDay : -((-left + kDay - 1) / kDay));
 }
 
 std::string count_days(int days) {
@@ -140,16 +97,37 @@ public:
     TlsProbe(const TlsPlan& plan, const Endpoint& target, std::uint64_t seed)
         : plan_(plan),
           target_(target),
-          session_(SSL_new(plan.context.get())),
+          seed_(seed),
+          connection_(SSL_new(plan.context.get())),
           inner_(plan.inner ? plan.inner->start(target, seed) : nullptr) {
-        LVS_ASSERT(session_);
+        LVS_ASSERT(connection_);
         from_server_ = BIO_new(BIO_s_mem());
         to_server_ = BIO_new(BIO_s_mem());
         LVS_ASSERT(from_server_ && to_server_);
         BIO_set_mem_eof_return(from_server_, -1);
-        SSL_set_bio(session_.get(), from_server_, to_server_);  // the session owns them
-        SSL_set_connect_state(session_.get());
+        SSL_set_bio(connection_.get(), from_server_, to_server_);  // the connection owns them
+        SSL_set_connect_state(connection_.get());
+        SSL_set_app_data(connection_.get(), this);
         set_name();
+        if (plan_.resume) offer_session();
+    }
+
+    ~TlsProbe() override {
+        if (offered_ && !shaken_) plan_.sessions.forget(target_);
+        if (!trusted_ || !ticket_) return;
+        if (SSL_session_reused(connection_.get()) == 1) {
+            plan_.sessions.renew(target_, ticket_.get());
+        } else if (not_after_) {
+            plan_.sessions.put_new(target_, ticket_.get(), *not_after_, wall_clock(), seed_);
+        }
+    }
+    TlsProbe(const TlsProbe&) = delete;
+    TlsProbe& operator=(const TlsProbe&) = delete;
+
+    // OpenSSL's: a session that a later run may offer. The last one counts.
+    static int on_new_session(SSL* connection, SSL_SESSION* session) {
+        static_cast<TlsProbe*>(SSL_get_app_data(connection))->ticket_.reset(session);
+        return 1;  // ours from now on
     }
 
     Step on_connected() override { return step(handshake()); }
@@ -179,35 +157,53 @@ private:
     void set_name() {
         const auto address = to_string(target_.address);
         if (plan_.name.empty()) {
-            X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session_.get()), address.c_str());
+            X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(connection_.get()), address.c_str());
         } else {
-            SSL_set_tlsext_host_name(session_.get(), plan_.name.c_str());
-            SSL_set1_host(session_.get(), plan_.name.c_str());
+            SSL_set_tlsext_host_name(connection_.get(), plan_.name.c_str());
+            SSL_set1_host(connection_.get(), plan_.name.c_str());
         }
     }
 
     std::optional<Verdict> handshake() {
         ERR_clear_error();
-        const int done = SSL_do_handshake(session_.get());
+        const int done = SSL_do_handshake(connection_.get());
         if (done != 1) {
-            if (SSL_get_error(session_.get(), done) == SSL_ERROR_WANT_READ) return std::nullopt;
-            return Verdict::bad("TLS handshake failed: " + last_tls_error());
+            if (SSL_get_error(connection_.get(), done) == SSL_ERROR_WANT_READ) return std::nullopt;
+            return Verdict::bad(why_not_shaken());
         }
         shaken_ = true;
+        if (const auto end = end_of_certificate(connection_.get())) not_after_ = end;
         if (auto trouble = judge_certificate()) return with_days(*std::move(trouble));
+        if (auto trouble = judge_protocol()) return with_days(*std::move(trouble));
+        trusted_ = true;
         if (!inner_)
             return with_days(
-                Verdict::good(fmt::format("{} handshake done", SSL_get_version(session_.get()))));
+                Verdict::good(fmt::format("{} handshake done", SSL_get_version(connection_.get()))));
         if (auto verdict = apply(inner_->on_connected())) return verdict;
         return read_plain();
     }
 
+    [[nodiscard]] std::string why_not_shaken() const {
+        constexpr int kNoProtocol = SSL_AD_REASON_OFFSET + SSL_AD_NO_APPLICATION_PROTOCOL;
+        if (ERR_GET_REASON(ERR_peek_error()) != kNoProtocol)
+            return "TLS handshake failed: " + last_tls_error();
+        ERR_clear_error();
+        return "expected ALPN " + plan_.alpn + ", the server speaks none of it";
+    }
+
+    void offer_session() {
+        auto offer = plan_.sessions.find(target_, wall_clock());
+        if (!offer) return;
+        offered_ = true;
+        not_after_ = offer->not_after;
+        SSL_set_session(connection_.get(), offer->session.get());
+    }
+
     [[nodiscard]] std::optional<Verdict> judge_certificate() const {
-        const auto days = days_left(session_.get());
+        const auto days = not_after_ ? days_until(*not_after_) : 0;
         if (plan_.verify) {
-            const auto result = SSL_get_verify_result(session_.get());
-            if (result == X509_V_ERR_CERT_HAS_EXPIRED && days < 0)
-                return Verdict::bad(fmt::format("certificate expired {} ago", count_days(-days)));
+            const auto result = SSL_get_verify_result(connection_.get());
+            if (days < 0) return Verdict::bad(fmt::format("certificate expired {} ago", count_days(-days)));
             if (result == X509_V_ERR_HOSTNAME_MISMATCH || result == X509_V_ERR_IP_ADDRESS_MISMATCH)
                 return Verdict::bad("certificate is not for " +
                                     (plan_.name.empty() ? to_string(target_.address) : quoted(plan_.name)));
@@ -221,13 +217,22 @@ private:
         return std::nullopt;
     }
 
+    [[nodiscard]] std::optional<Verdict> judge_protocol() const {
+        if (!plan_.alpn_required) return std::nullopt;
+        const std::uint8_t* chosen = nullptr;
+        unsigned size = 0;
+        SSL_get0_alpn_selected(connection_.get(), &chosen, &size);
+        if (size != 0) return std::nullopt;
+        return Verdict::bad("expected ALPN " + plan_.alpn + ", the server chose none");
+    }
+
     std::optional<Verdict> read_plain() {
         std::array<std::uint8_t, 4096> plain;
         for (;;) {
             ERR_clear_error();
-            const int size = SSL_read(session_.get(), plain.data(), static_cast<int>(plain.size()));
+            const int size = SSL_read(connection_.get(), plain.data(), static_cast<int>(plain.size()));
             if (size <= 0) {
-                const auto error = SSL_get_error(session_.get(), size);
+                const auto error = SSL_get_error(connection_.get(), size);
                 if (error == SSL_ERROR_WANT_READ) return std::nullopt;
                 if (error == SSL_ERROR_ZERO_RETURN) return with_days(inner_->on_eof(inside({true, 0, {}})));
                 return with_days(Verdict::bad("TLS broken off: " + last_tls_error()));
@@ -240,7 +245,7 @@ private:
 
     std::optional<Verdict> apply(Step step) {
         if (!step.output.empty())
-            SSL_write(session_.get(), step.output.data(), static_cast<int>(step.output.size()));
+            SSL_write(connection_.get(), step.output.data(), static_cast<int>(step.output.size()));
         if (step.verdict) return with_days(*std::move(step.verdict));
         return std::nullopt;
     }
@@ -252,7 +257,7 @@ private:
     }
 
     [[nodiscard]] Verdict with_days(Verdict verdict) const {
-        verdict.certificate_days = days_left(session_.get());
+        if (not_after_) verdict.certificate_days = days_until(*not_after_);
         return verdict;
     }
     [[nodiscard]] Progress inside(const Progress& outside) const {
@@ -261,13 +266,18 @@ private:
 
     const TlsPlan& plan_;
     Endpoint target_;
-    Session session_;
+    std::uint64_t seed_;
+    TlsConnection connection_;
     BIO* from_server_ = nullptr;
     BIO* to_server_ = nullptr;
     std::unique_ptr<Probe> inner_;
     std::string output_;
-    std::uint64_t received_ = 0;  // inside
+    TlsSession ticket_;
+    std::optional<std::time_t> not_after_;  // of the server's certificate
+    std::uint64_t received_ = 0;            // inside
+    bool offered_ = false;
     bool shaken_ = false;
+    bool trusted_ = false;
 };
 
 std::unique_ptr<Probe> TlsPlan::start(const Endpoint& target, std::uint64_t seed) const {
@@ -275,71 +285,61 @@ std::unique_ptr<Probe> TlsPlan::start(const Endpoint& target, std::uint64_t seed
     return std::make_unique<TlsProbe>(*this, target, seed);
 }
 
-Result<void> use_client_certificate(SSL_CTX* context, const std::string& chain, const std::string& key_text) {
-    if (chain.empty() && key_text.empty()) return {};
-    const auto bio = memory(chain);
-    const Certificate own(PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr));
-    const Key key(PEM_read_bio_PrivateKey(memory(key_text).get(), nullptr, no_passphrase, nullptr));
-    bool fits = own && key && SSL_CTX_use_certificate(context, own.get()) == 1 &&
-                SSL_CTX_use_PrivateKey(context, key.get()) == 1;
-    while (fits) {
-        const Certificate more(PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr));
-        if (!more) break;
-        fits = SSL_CTX_add1_chain_cert(context, more.get()) == 1;
-    }
-    ERR_clear_error();
-    if (!fits)
-        return fail(std::errc::invalid_argument, "certificate and key must be PEM texts that fit each other");
-    return {};
-}
-
-Result<void> offer_protocols(SSL_CTX* context, const std::vector<std::string>& alpn) {
-    std::string list;
-    for (const auto& protocol : alpn) {
-        if (protocol.empty() || protocol.size() > 255)
-            return fail(std::errc::invalid_argument, "alpn: a protocol has 1 to 255 bytes");
-        list += static_cast<char>(protocol.size());
-        list += protocol;
-    }
-    const auto bytes = as_bytes(list);
-    if (!list.empty() &&
-        SSL_CTX_set_alpn_protos(context, bytes.data(), static_cast<unsigned>(bytes.size())) != 0)
-        return fail(std::errc::invalid_argument, "alpn: too many protocols");
-    return {};
+std::string in_a_list(const std::vector<std::string>& names) {
+    std::string out;
+    for (const auto& name : names)
+        out += (out.empty() ? "" : " or ") + quoted(name);
+    return out;
 }
 
 }  // namespace
 
-void use_system_authorities(std::function<std::string()> read) {
-    system_reader() = std::move(read);
-}
+const KeySpec kResumeKey{
+    .key = "resume",
+    .type = ValueType::boolean,
+    .fallback = "true",
+    .doc =
+        "Whether handshakes may be shortened by what the server remembers of an earlier one. A full one, "
+        "with the certificate, is made every few minutes all the same.",
+    .example = "false"};
 
 std::span<const KeySpec> tls_keys() {
     return kKeys;
 }
 
-Result<PlanPtr> wrap_in_tls(PlanPtr inner, const Params& params, const std::string& default_name,
-                            const std::vector<std::string>& alpn) {
+Result<void> refuse_tls_keys(const Params& params, std::string_view wanted) {
+    for (const auto* const key : {"server_name", "ca", "certificate", "key"})
+        if (params.contains(key))
+            return fail(std::errc::invalid_argument, fmt::format("{} counts only with {}", key, wanted));
+    return {};
+}
+
+std::string name_of_host(const std::string& host) {
+    if (IpAddress::parse(host) || parse_endpoint(host) || host.starts_with('[')) return "";
+    return host.substr(0, host.find(':'));
+}
+
+Result<PlanPtr> wrap_in_tls(PlanPtr inner, const Params& params, const TlsUse& use) {
+    auto context = make_tls_context(params, use.alpn);
+    if (!context) return std::unexpected(context.error());
     auto plan = std::make_shared<TlsPlan>();
     plan->inner = std::move(inner);
-    plan->context = new_context();
+    plan->context = *std::move(context);
     plan->verify = value_or<bool>(params, "verify", true);
-    plan->name = value_or<std::string>(params, "server_name", default_name);
+    plan->name = value_or<std::string>(params, "server_name", use.default_name);
     plan->min_days = value_or<std::int64_t>(params, "min_days", 0);
     if (!plan->verify && plan->min_days == 0) plan->min_days = std::numeric_limits<std::int32_t>::min();
-    const auto ca = value_or<std::string>(params, "ca", "");
-    plan->system_store = plan->verify && ca.empty();
-    if (!ca.empty() && !add_authorities(SSL_CTX_get_cert_store(plan->context.get()), ca))
-        return fail(std::errc::invalid_argument, "ca must be certificates in PEM");
+    plan->system_store = plan->verify && !params.contains("ca");
+    plan->alpn_required = use.alpn_required;
+    plan->alpn = in_a_list(use.alpn);
+    plan->resume = use.resume;
     if (plan->name.size() > 255 || as_reason(plan->name) != plan->name)
         return fail(std::errc::invalid_argument, "server_name must be a host name");
-    if (auto used =
-            use_client_certificate(plan->context.get(), value_or<std::string>(params, "certificate", ""),
-                                   value_or<std::string>(params, "key", ""));
-        !used)
-        return std::unexpected(used.error());
-    if (auto offered = offer_protocols(plan->context.get(), alpn); !offered)
-        return std::unexpected(offered.error());
+    if (plan->resume) {
+        SSL_CTX_set_session_cache_mode(plan->context.get(),
+                                       SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(plan->context.get(), TlsProbe::on_new_session);
+    }
     return plan;
 }
 

@@ -2,7 +2,6 @@
 //
 // udp: a datagram is answered, or at least not refused by an ICMP error.
 #include <array>
-#include <cerrno>
 
 #include "checkers/kind.hpp"
 #include "checkers/reason.hpp"
@@ -12,7 +11,7 @@ namespace lvs::checkers {
 namespace {
 
 constexpr std::array kKeys{
-    KeySpec{.key = "send", .doc = "The datagram to send.", .example = "\"ping\""},
+    KeySpec{.key = "send", .doc = "The datagram to send. Default: an empty one.", .example = "\"ping\""},
     KeySpec{.key = "expect",
             .doc = "Text that must occur in an answer. Answers without it are passed over.",
             .example = "\"pong\""},
@@ -49,9 +48,8 @@ public:
     }
 
     Verdict on_error(int error_number, const Progress& progress) override {
-        if (error_number == ECONNREFUSED) return Verdict::bad("port closed (ICMP port unreachable)");
         if (is_own_fault(error_number)) return Probe::on_error(error_number, progress);
-        return Verdict::bad(connect_error(error_number));
+        return Verdict::bad(datagram_error(error_number));
     }
 
     Verdict on_deadline(const Progress& progress) override {

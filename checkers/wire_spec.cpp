@@ -35,6 +35,10 @@ std::vector<T> get_list(Reader& in, Get get) {
 struct ValueWriter {
     Writer& out;
     void operator()(const std::string& value) const { out.text(value); }
+    void operator()(const lvs::FileText& value) const {
+        out.text(value.path);
+        out.text(value.text ? std::string_view(*value.text) : std::string_view());
+    }
     void operator()(bool value) const { out.boolean(value); }
     void operator()(std::int64_t value) const { out.signed_number(value); }
     void operator()(Duration value) const { out.duration(value); }
@@ -55,7 +59,7 @@ struct ValueWriter {
     }
 };
 
-static_assert(std::variant_size_v<ParamValue> == 10,
+static_assert(std::variant_size_v<ParamValue> == 11,
               "teach read_value() and ValueWriter the new alternative");
 
 StatusRange read_range(Reader& in) {
@@ -63,8 +67,15 @@ StatusRange read_range(Reader& in) {
     return {first, in.number<std::uint16_t>()};
 }
 
+lvs::FileText read_file(Reader& in) {
+    lvs::FileText out;
+    out.path = in.text(kMaxText);
+    out.text = std::make_shared<const std::string>(in.text(kMaxText));
+    return out;
+}
+
 ParamValue read_value(Reader& in) {
-    switch (in.choice<std::uint8_t>(9)) {
+    switch (in.choice<std::uint8_t>(10)) {
         case 0:
             return in.text(kMaxText);
         case 1:
@@ -85,6 +96,8 @@ ParamValue read_value(Reader& in) {
             return get_list<Prefix>(in, [&in] { return in.prefix(); });
         case 9:
             return get_list<StatusRange>(in, [&in] { return read_range(in); });
+        case 10:
+            return read_file(in);
     }
     return {};
 }
@@ -115,6 +128,11 @@ struct ValueSize {
     std::optional<std::size_t> operator()(const std::string& value) const {
         if (value.size() > kMaxText) return std::nullopt;
         return value.size() + 2;
+    }
+    std::optional<std::size_t> operator()(const lvs::FileText& value) const {
+        const auto size = value.text ? value.text->size() : 0;
+        if (value.path.size() > kMaxText || size > kMaxText) return std::nullopt;
+        return value.path.size() + size + 4;
     }
     template <class T>
     std::optional<std::size_t> operator()(const std::vector<T>& list) const {

@@ -11,13 +11,13 @@
 namespace lvs::app {
 namespace {
 
-// What only the checkers can tell about a check: a line break in a path, and the like.
+// What only the checkers can tell about a check with its target; the keys of its kind were seen by the parser.
 void validate_checks(const config::Config& config, const std::string& path, std::vector<config::Diagnostic>& out) {
     engine::Engine engine;
     engine::Changes changes;
     engine.configure(Time{}, config, changes);
     for (const auto& wanted : engine.checks())
-        if (const auto valid = checkers::validate(check_spec(wanted)); !valid)
+        if (const auto valid = checkers::validate_settings(check_spec(wanted)); !valid)
             out.push_back({path, 0, 0, fmt::format("check of {}: {}", to_string(wanted.target), to_string(valid.error()))});
 }
 

@@ -119,6 +119,7 @@ state::Check check(const engine::CheckWanted& wanted, const checkers::CheckInfo*
     out.last_run = wall(has_run ? info->status.at : info->last.at);
     out.runs = info->status.runs;
     out.failures = info->status.failures;
+    out.certificate_days = info->status.certificate_days;
     return out;
 }
 

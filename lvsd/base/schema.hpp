@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,6 +29,7 @@ enum class ValueType {
     choice,    // one of `choices`
     strings,   // list of min..max strings; with `choices`: each one of them, none twice
     prefixes,  // list of min..max prefixes
+    file,      // an absolute path; the file's text is read with the configuration
     ranges,    // status ranges: 200, "200-299", or a list of them; always within 100..599
     // Structure, known to lvs_config alone; not for checker kinds:
     server,   // a host, or a table of section "server"
@@ -58,9 +60,19 @@ struct StatusRange {
     friend auto operator<=>(const StatusRange&, const StatusRange&) = default;
 };
 
+// A file named in the configuration and what it held when that was read: whoever uses it may not be able to
+// open files. Owners of the text: every check that names the file, since thousands may name the same one.
+struct FileText {
+    std::string path;
+    std::shared_ptr<const std::string> text;
+    friend bool operator==(const FileText& a, const FileText& b) {
+        return a.path == b.path && (a.text == b.text || (a.text && b.text && *a.text == *b.text));
+    }
+};
+
 // A parsed value of one key. endpoint/address/prefix values keep their type, choice is a string.
 using ParamValue = std::variant<std::string, bool, std::int64_t, Duration, IpAddress, Endpoint, Prefix,
-                                std::vector<std::string>, std::vector<Prefix>, std::vector<StatusRange>>;
+                                std::vector<std::string>, std::vector<Prefix>, std::vector<StatusRange>, FileText>;
 
 // The parsed values of one table, defaults filled in; keys without value and default are absent.
 using Params = std::map<std::string, ParamValue, std::less<>>;

@@ -52,7 +52,8 @@ std::optional<T> maybe(const Fields& fields, std::string_view key) {
 // Common keys and those of the kind, joined once per kind.
 class CheckBuilder {
 public:
-    CheckBuilder(std::span<const KindSpec> kinds, Report& report) : kinds_(kinds), report_(report) {
+    CheckBuilder(std::span<const KindSpec> kinds, const ReadFile& read_file, Report& report)
+        : kinds_(kinds), files_(read_file), report_(report) {
         for (const auto& kind : kinds) {
             names_.push_back(kind.kind);
             auto& keys = keys_.emplace_back(check_keys().begin(), check_keys().end());
@@ -115,15 +116,23 @@ private:
             return std::nullopt;
         }
         const auto errors_before = report_.count();
-        const auto fields = read_fields(value, name, keys_.at(*kind), report_);
+        auto fields = read_fields(value, name, keys_.at(*kind), report_);
+        files_.read(fields, report_);
         const bool complete = report_.count() == errors_before;
         check_timeout(fields);
         const auto& spec = kinds_[*kind];
         CheckDraft out{to_check(fields, spec), value.place};
         if (complete && spec.validate)
             if (const auto valid = spec.validate(out.check.params); !valid)
-                report_.add(value.place, fmt::format("{}: {}", name, valid.error().context));
+                report_.add(place_of_fault(fields, valid.error().context),
+                            fmt::format("{}: {}", name, valid.error().context));
         return out;
+    }
+
+    // A kind's complaint begins with the key it is about.
+    static Place place_of_fault(const Fields& fields, std::string_view complaint) {
+        const auto word = complaint.substr(0, complaint.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"));
+        return fields.given(word) ? fields.place_of(word) : fields.place;
     }
 
     std::optional<std::size_t> find_kind(const Value& value) {
@@ -179,6 +188,7 @@ private:
     }
 
     std::span<const KindSpec> kinds_;
+    NamedFiles files_;
     Report& report_;
     std::vector<std::string_view> names_;
     std::vector<std::vector<KeySpec>> keys_;
@@ -188,8 +198,8 @@ private:
 
 class ServiceBuilder {
 public:
-    ServiceBuilder(std::span<const KindSpec> kinds, Report& report)
-        : checks_(kinds, report), report_(report) {}
+    ServiceBuilder(std::span<const KindSpec> kinds, const ReadFile& read_file, Report& report)
+        : checks_(kinds, read_file, report), report_(report) {}
 
     ServiceDraft build(const std::string& name, const Value& value) {
         where_ = fmt::format("[virtual_service.{}]", name);
@@ -441,9 +451,9 @@ void each_named(const Entry& section, Report& report, BuildOne build_one) {
 
 }  // namespace
 
-Draft build(const Value& root, std::span<const KindSpec> kinds, Report& report) {
+Draft build(const Value& root, std::span<const KindSpec> kinds, const ReadFile& read_file, Report& report) {
     Draft out;
-    ServiceBuilder services(kinds, report);
+    ServiceBuilder services(kinds, read_file, report);
     for (const auto& entry : std::get<Table>(root.data)) {
         if (entry.key == "virtual_router") {
             each_named(entry, report, [&](const std::string& name, const Value& value) {

@@ -9,6 +9,7 @@
 // file. Nothing here touches the system: whether an interface exists is not a matter of configuration.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,11 +37,16 @@ struct Loaded {
     std::vector<Diagnostic> diagnostics;  // by line, then column
 };
 
-// `kinds` are the checker kinds a check may name, with their keys.
-[[nodiscard]] Loaded parse(std::string_view text, std::string_view file, std::span<const KindSpec> kinds);
+// Reads a file that the configuration names (certificates); the error's context says why it cannot be.
+using ReadFile = std::function<Result<std::string>(const std::string& path)>;
 
-// Reads the file and those it includes, then parse(). An unreadable file is one diagnostic; so is a pattern without
-// wildcards that names no file.
+// `kinds` are the checker kinds a check may name, with their keys. Without `read_file`, a key that names a file
+// is an error.
+[[nodiscard]] Loaded parse(std::string_view text, std::string_view file, std::span<const KindSpec> kinds,
+                           const ReadFile& read_file = {});
+
+// Reads the file and those it includes, then parse(), which reads those that checks name. An unreadable file is
+// one diagnostic; so is a pattern without wildcards that names no file.
 [[nodiscard]] Loaded load(const std::string& path, std::span<const KindSpec> kinds);
 
 // The effective configuration as TOML, every default written out. parse(print_effective(c)) == c.

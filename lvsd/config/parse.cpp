@@ -116,9 +116,10 @@ std::optional<Value> read_toml(std::string_view text, Report& report, std::uint3
     return convert(parsed.table(), file);
 }
 
-Loaded conclude(std::vector<Value> files, std::span<const KindSpec> kinds, Report& report) {
+Loaded conclude(std::vector<Value> files, std::span<const KindSpec> kinds, const ReadFile& read_file,
+                Report& report) {
     const auto whole = expand(std::move(files), report);
-    auto draft = build(whole, kinds, report);
+    auto draft = build(whole, kinds, read_file, report);
     find_routers(draft);
     validate(draft, kinds, report);
     Loaded out{std::nullopt, report.take()};
@@ -187,13 +188,14 @@ void follow_includes(const std::string& path, std::vector<Value>& files, Report&
 
 }  // namespace
 
-Loaded parse(std::string_view text, std::string_view file, std::span<const KindSpec> kinds) {
+Loaded parse(std::string_view text, std::string_view file, std::span<const KindSpec> kinds,
+             const ReadFile& read_file) {
     Report report(file);
     auto root = read_toml(text, report);
     if (!root) return {std::nullopt, report.take()};
     std::vector<Value> files;
     files.push_back(std::move(*root));
-    return conclude(std::move(files), kinds, report);
+    return conclude(std::move(files), kinds, read_file, report);
 }
 
 Loaded load(const std::string& path, std::span<const KindSpec> kinds) {
@@ -208,7 +210,7 @@ Loaded load(const std::string& path, std::span<const KindSpec> kinds) {
     std::vector<Value> files;
     files.push_back(std::move(*root));
     follow_includes(path, files, report);
-    return conclude(std::move(files), kinds, report);
+    return conclude(std::move(files), kinds, read_named_file, report);
 }
 
 }  // namespace lvs::config

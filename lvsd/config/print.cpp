@@ -51,6 +51,7 @@ std::string status(const StatusRange& range) {
 
 struct ParamPrinter {
     std::string operator()(const std::string& value) const { return text(value); }
+    std::string operator()(const FileText& value) const { return text(value.path); }
     std::string operator()(bool value) const { return value ? "true" : "false"; }
     std::string operator()(std::int64_t value) const { return fmt::format("{}", value); }
     std::string operator()(const std::vector<std::string>& value) const { return list(value, text); }

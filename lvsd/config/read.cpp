@@ -93,6 +93,9 @@ std::optional<ParamValue> from_text(const KeySpec& key, const std::string& text)
             return widen(parse_prefix(text));
         case ValueType::host:
             return as_host(text);
+        case ValueType::file:
+            if (!text.starts_with('/') || text.size() > kMaxString) return std::nullopt;
+            return FileText{text, nullptr};
         case ValueType::choice:
             if (std::ranges::find(key.choices, text) == key.choices.end()) return std::nullopt;
             return text;
@@ -320,6 +323,8 @@ std::string expectation(const KeySpec& key) {
             return R"(an address such as "192.0.2.1:80", "[2001:db8::1]:80" or "192.0.2.1")";
         case ValueType::prefix:
             return R"(an address with prefix length such as "192.0.2.1/24")";
+        case ValueType::file:
+            return R"(the absolute path of a file such as "/etc/lvsd/ca.pem")";
         case ValueType::choice:
             return "one of " + listed(key.choices, '"');
         case ValueType::strings:

@@ -90,6 +90,8 @@ std::string type_of(const KeySpec& key) {
             return pattern(kHostPattern);
         case ValueType::prefix:
             return pattern(kPrefixPattern);
+        case ValueType::file:
+            return pattern("^/");
         case ValueType::choice:
             return choices(key);
         case ValueType::strings:

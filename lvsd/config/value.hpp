@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -177,9 +179,30 @@ inline constexpr std::size_t kMaxAddresses = 4096;  // of one service
 [[nodiscard]] std::vector<std::string> read_command(const Fields& fields, std::string_view key,
                                                     Report& report);
 
-[[nodiscard]] Draft build(const Value& root, std::span<const KindSpec> kinds, Report& report);
+[[nodiscard]] Draft build(const Value& root, std::span<const KindSpec> kinds, const ReadFile& read_file,
+                          Report& report);
 void find_routers(Draft& draft);
 void validate(const Draft& draft, std::span<const KindSpec> kinds, Report& report);
 [[nodiscard]] Config finish(Draft&& draft);  // of a draft without diagnostics
+
+// ---- files that the file names (files.cpp) ----------------------------------------------------------------
+
+inline constexpr std::size_t kMaxNamedFile = 32768;  // what fits into one message to a checker
+
+// Fills in the texts of FileText values, each file read once.
+class NamedFiles {
+public:
+    explicit NamedFiles(const ReadFile& read_file) : read_file_(read_file) {}
+    void read(Fields& fields, Report& report);
+
+private:
+    using Text = std::shared_ptr<const std::string>;  // owners: the values
+    [[nodiscard]] Result<Text> load(const std::string& path);
+    const ReadFile& read_file_;
+    std::map<std::string, Result<Text>> known_;
+};
+
+// As ReadFile.
+[[nodiscard]] Result<std::string> read_named_file(const std::string& path);
 
 }  // namespace lvs::config

@@ -78,6 +78,18 @@ void add_service(Table& table, const Service& service, const View& view) {
                {service.reason, Tone::dim}});
 }
 
+// A certificate that is about to expire is worth a word while there is time.
+std::string reason_text(const Server& server) {
+    constexpr std::int32_t kSoon = 30;
+    std::optional<std::int32_t> days;
+    for (const auto& check : server.checks)
+        if (check.certificate_days && (!days || *check.certificate_days < *days)) days = check.certificate_days;
+    if (!days || *days >= kSoon) return server.reason;
+    const auto what = *days < 0 ? fmt::format("certificate expired {} d ago", -*days)
+                                : fmt::format("certificate expires in {} d", *days);
+    return server.reason.empty() ? what : server.reason + "; " + what;
+}
+
 void add_server(Table& table, const Server& server, const View& view) {
     table.add({{server.is_sorry ? "  sorry" : "  server", Tone::dim},
                {to_string(server.address)},
@@ -89,7 +101,7 @@ void add_server(Table& table, const Server& server, const View& view) {
                number_cell(server.inactive_connections),
                number_cell(server.traffic.connection_rate),
                {rate_text(server.traffic.in_byte_rate), Tone::dim},
-               {server.reason, Tone::dim}});
+               {reason_text(server), Tone::dim}});
 }
 
 std::string services_text(const std::vector<Service>& services, const View& view) {

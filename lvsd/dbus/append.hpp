@@ -111,14 +111,15 @@ struct Wire<state::NamedCounters> {
 };
 template <>
 struct Wire<std::vector<state::Check>> {
-    static constexpr const char* signature = "a(ssssttttt)";
+    static constexpr const char* signature = "a(ssssttttts)";
     static int append(sd_bus_message* m, const std::vector<state::Check>& v) {
-        return append_array(m, "(ssssttttt)", v, [m](const state::Check& c) {
+        return append_array(m, "(ssssttttts)", v, [m](const state::Check& c) {
             return sd_bus_message_append(
-                m, "(ssssttttt)", state::to_utf8(c.kind).c_str(), state::to_utf8(c.target).c_str(),
+                m, "(ssssttttts)", state::to_utf8(c.kind).c_str(), state::to_utf8(c.target).c_str(),
                 std::string(to_string(c.state)).c_str(), state::to_utf8(c.reason).c_str(),
                 microseconds(c.latency), microseconds(c.since.time_since_epoch()),
-                microseconds(c.last_run.time_since_epoch()), c.runs, c.failures);
+                microseconds(c.last_run.time_since_epoch()), c.runs, c.failures,
+                c.certificate_days ? std::to_string(*c.certificate_days).c_str() : "");
         });
     }
 };

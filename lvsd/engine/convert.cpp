@@ -49,6 +49,11 @@ struct ValueText {
     std::string operator()(const std::string& value) const {
         return fmt::format("s{}:{}", value.size(), value);
     }
+    // What is in the file counts; a hash of it is short, and these texts are kept for every check.
+    std::string operator()(const FileText& value) const {
+        const auto hash = value.text ? std::hash<std::string>{}(*value.text) : 0;
+        return fmt::format("f{}:{}:{:x}", value.path.size(), value.path, hash);
+    }
     std::string operator()(bool value) const { return value ? "true" : "false"; }
     std::string operator()(std::int64_t value) const { return fmt::format("{}", value); }
     std::string operator()(Duration value) const { return to_string(value); }

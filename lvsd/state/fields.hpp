@@ -95,6 +95,7 @@ void fields(V& visit, S& s) {
     visit("last_run_us", s.last_run);
     visit("runs", s.runs);
     visit("failures", s.failures);
+    visit("certificate_days", s.certificate_days);
 }
 
 template <class V, Either<Traffic> S>

@@ -60,6 +60,7 @@ public:
         close('}');
     }
     void value(const std::string& member) { text(to_utf8(member)); }
+    void value(std::int32_t member) { out_ += std::to_string(member); }
     void value(bool member) { out_ += member ? "true" : "false"; }
     void value(WallTime member) { microseconds(member.time_since_epoch()); }
     void value(Duration member) { microseconds(member); }

@@ -143,6 +143,8 @@ struct Check {
     WallTime last_run;   // end of the last run
     std::uint64_t runs = 0;
     std::uint64_t failures = 0;
+    // Until the server's certificate expires; negative: it has. Absent without TLS.
+    std::optional<std::int32_t> certificate_days = std::nullopt;
     friend bool operator==(const Check&, const Check&) = default;
 };
 

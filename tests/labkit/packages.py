@@ -19,6 +19,7 @@ GROUPS = {
         "g++", "cmake", "ninja-build", "ccache", "pkg-config", "libnl-3-dev", "libnl-route-3-dev",
         "libnl-genl-3-dev", "libboost1.81-dev", "libboost-json1.81-dev", "libtomlplusplus-dev", "libsystemd-dev",
         "libssl-dev", "libfmt-dev", "libcli11-dev", "libgtest-dev", "libgmock-dev", "libcap-dev", "libseccomp-dev",
+        "libnghttp2-dev", "libpcre2-dev",
     ),
     "vm": ("qemu-system-x86", "g++", "kmod", "zstd"),
     "cluster": ("iproute2", "iputils-ping", "procps"),
@@ -29,14 +30,14 @@ GROUPS = {
     "compare": ("keepalived",),
     "test": (
         "python3-pytest", "cpio", "ipvsadm", "keepalived", "nginx-light", "curl", "tcpdump", "dbus", "iputils-arping",
-        "nftables", "iptables", "frr",
+        "nftables", "iptables", "frr", "unbound", "python3-aiosmtpd", "python3-grpcio",
         "clang-format-14", "openssl", "systemd", "prometheus", "mandoc", "zsh", "fish",
     ),
 }
 
 # Packages that bring a service, and the services.
 SERVICES = {"nginx-light": ("nginx",), "frr": ("frr",), "keepalived": ("keepalived",), "ipvsadm": ("ipvsadm",),
-            "prometheus": ("prometheus",)}
+            "prometheus": ("prometheus",), "unbound": ("unbound",)}
 
 # Two of ours that Debian cannot install beside another version of theirs.
 RIVALS = {"libboost1.81-dev": "libboost1.74-dev"}

@@ -4,9 +4,10 @@
 // address of 127.0.0.0/8 is a server); after a warm-up it prints, as JSON, the worker's CPU time, runs, lag
 // and memory.
 //
-//   check-bench KIND COUNT INTERVAL_MS SECONDS [KEY=VALUE...]        KIND: tcp, http
+//   check-bench KIND COUNT INTERVAL_MS SECONDS [KEY=VALUE...]        KIND: tcp, http, https
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -23,6 +24,7 @@
 #include <string>
 
 #include "checkers/client.hpp"
+#include "tests/unit/checkers/tls_server.hpp"
 
 namespace {
 
@@ -65,10 +67,11 @@ void accept_all(int epoll, int listener, bool answer) {
     }
 }
 
+constexpr std::string_view kAnswer =
+    "HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: "
+    "close\r\n\r\nok\n";
+
 void answer_one(int fd) {
-    static constexpr std::string_view kAnswer =
-        "HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: "
-        "close\r\n\r\nok\n";
     std::array<char, 2048> buffer;
     if (recv(fd, buffer.data(), buffer.size(), 0) > 0) send(fd, kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL);
     ::close(fd);
@@ -86,6 +89,25 @@ void answer_one(int fd) {
             const int fd = events.at(static_cast<std::size_t>(i)).data.fd;
             fd == listener ? accept_all(epoll, listener, answer) : answer_one(fd);
         }
+    }
+}
+
+// One connection after the other: it is the client that is measured. Several of these share the listener.
+[[noreturn]] void serve_tls(int listener, SSL_CTX* context) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) {
+        pollfd entry{.fd = listener, .events = POLLIN, .revents = 0};
+        ::poll(&entry, 1, -1);
+        const Fd fd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+        if (!fd.is_open()) continue;
+        const timeval patience{.tv_sec = 2, .tv_usec = 0};
+        setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        SSL* connection = SSL_new(context);
+        SSL_set_fd(connection, fd.get());
+        std::array<char, 2048> buffer;
+        if (SSL_accept(connection) == 1 && SSL_read(connection, buffer.data(), buffer.size()) > 0)
+            SSL_write(connection, kAnswer.data(), kAnswer.size());
+        SSL_free(connection);
     }
 }
 
@@ -202,6 +224,30 @@ int measure(const Request& request, std::uint16_t port) {
     return 0;
 }
 
+int serve_and_measure(Request& request) {
+    const bool tls = request.kind == "https";
+    const auto pem = make_certificate(-1, 30);
+    if (tls) {
+        request.params["ca"] = pem.certificate;
+        request.params["host"] = std::string("www.example.org");
+    }
+    std::uint16_t port = 0;
+    const auto listener = listen_everywhere(port);
+    const TlsServer first(pem, "");  // the others have its ticket keys: they resume each other's sessions
+    std::vector<pid_t> servers;
+    for (int i = 0; i < (tls ? 48 : 1); ++i) {
+        servers.push_back(fork());
+        if (servers.back() == 0 && tls) serve_tls(listener.get(), first.context());
+        if (servers.back() == 0) serve(listener.get(), request.kind == "http");
+    }
+    const int status = measure(request, port);
+    for (const auto server : servers) {
+        kill(server, SIGKILL);
+        waitpid(server, nullptr, 0);
+    }
+    return status;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -217,14 +263,9 @@ int main(int argc, char** argv) {
     for (int i = 5; i < argc; ++i) {
         const std::string word = argv[i];
         const auto equals = word.find('=');
-        request.params[word.substr(0, equals)] = word.substr(equals + 1);
+        const auto value = word.substr(equals + 1);
+        const bool truth = value == "true" || value == "false";
+        request.params[word.substr(0, equals)] = truth ? ParamValue(value == "true") : ParamValue(value);
     }
-    std::uint16_t port = 0;
-    const auto listener = listen_everywhere(port);
-    const pid_t server = fork();
-    if (server == 0) serve(listener.get(), request.kind == "http");
-    const int status = measure(request, port);
-    kill(server, SIGKILL);
-    waitpid(server, nullptr, 0);
-    return status;
+    return serve_and_measure(request);
 }

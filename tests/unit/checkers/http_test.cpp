@@ -126,7 +126,7 @@ TEST(Http, EndlessHeadersEnd) {
 }
 
 TEST(Http, AHugeBodyIsNotReadToItsEnd) {
-    const auto body = std::string(Http1Reader::kMaxBody - 8, 'x') + "all well";
+    const auto body = std::string(Http1Exchange::kMaxBody - 8, 'x') + "all well";
     EXPECT_EQ(judge(kWithBody, "HTTP/1.1 200 OK\r\n\r\n" + body), "ok: got 200 with the expected text");
     EXPECT_TRUE(judge(kWithBody, "HTTP/1.1 200 OK\r\n\r\nx" + body)
                     .starts_with("failed: expected 'all well' in the body, got 'xxx"));

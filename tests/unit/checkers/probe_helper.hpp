@@ -26,6 +26,9 @@ public:
         probe_ = plan_->start(target, 0x1234);
     }
 
+    explicit ProbeRun(PlanPtr plan, const Endpoint& target = kTarget)
+        : plan_(std::move(plan)), probe_(plan_->start(target, 0x1234)) {}
+
     ProbeRun& connect() {
         connected_ = true;
         return take(probe_->on_connected());

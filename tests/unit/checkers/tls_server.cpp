@@ -80,11 +80,37 @@ TlsServer::TlsServer(const Pem& own, std::string answer, const std::string& clie
         // The refusal then arrives within the handshake.
         SSL_CTX_set_max_proto_version(context_, TLS1_2_VERSION);
     }
+    begin();
+}
+
+TlsServer::TlsServer(const TlsServer& first, std::string answer)
+    : context_(first.context_), answer_(std::move(answer)) {
+    SSL_CTX_up_ref(context_);
+    begin();
+}
+
+void TlsServer::begin() {
     session_ = SSL_new(context_);
     in_ = BIO_new(BIO_s_mem());
     out_ = BIO_new(BIO_s_mem());
     SSL_set_bio(session_, in_, out_);
     SSL_set_accept_state(session_);
+}
+
+void TlsServer::choose_protocol(std::string_view alpn) {
+    static std::string chosen;  // OpenSSL keeps the pointer
+    chosen = alpn;
+    SSL_CTX_set_alpn_select_cb(
+        context_,
+        [](SSL* /*session*/, const unsigned char** out, unsigned char* size, const unsigned char* offered,
+           unsigned offered_size, void* /*data*/) {
+            const std::string_view list(reinterpret_cast<const char*>(offered), offered_size);
+            if (list.find(chosen) == std::string_view::npos) return SSL_TLSEXT_ERR_NOACK;
+            *out = reinterpret_cast<const unsigned char*>(chosen.data());
+            *size = static_cast<unsigned char>(chosen.size());
+            return SSL_TLSEXT_ERR_OK;
+        },
+        nullptr);
 }
 
 TlsServer::~TlsServer() {
@@ -102,7 +128,9 @@ std::string TlsServer::exchange(std::string_view bytes) {
     if (!bytes.empty()) BIO_write(in_, bytes.data(), static_cast<int>(bytes.size()));
     std::array<char, 4096> buffer;
     for (int size = 0; (size = SSL_read(session_, buffer.data(), static_cast<int>(buffer.size()))) > 0;) {
-        if (plain_.empty()) SSL_write(session_, answer_.data(), static_cast<int>(answer_.size()));
+        const std::string_view said(buffer.data(), static_cast<std::size_t>(size));
+        const auto words = respond_ ? respond_(said) : plain_.empty() ? answer_ : std::string();
+        if (!words.empty()) SSL_write(session_, words.data(), static_cast<int>(words.size()));
         plain_.append(buffer.data(), static_cast<std::size_t>(size));
     }
     return pending();

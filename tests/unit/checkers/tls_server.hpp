@@ -5,6 +5,7 @@
 
 #include <openssl/ssl.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -23,8 +24,17 @@ public:
     // `answer` is sent when the first plain bytes have come. `client_ca`: a client certificate is demanded.
     TlsServer(const Pem& own, std::string answer, const std::string& client_ca = "");
     ~TlsServer();
+    // Another connection to the same server: it may resume a session of the first.
+    explicit TlsServer(const TlsServer& first, std::string answer);
     TlsServer(const TlsServer&) = delete;
     TlsServer& operator=(const TlsServer&) = delete;
+    // Before the first byte: the protocol it chooses when the client offers it.
+    void choose_protocol(std::string_view alpn);
+    void use_tls_1_2() const { SSL_set_max_proto_version(session_, TLS1_2_VERSION); }
+    [[nodiscard]] SSL_CTX* context() const { return context_; }
+    [[nodiscard]] bool is_resumed() const { return SSL_session_reused(session_) == 1; }
+    // What to say to plain bytes, instead of the answer.
+    void respond(std::function<std::string(std::string_view)> respond) { respond_ = std::move(respond); }
     // Bytes from the client; returns those for it.
     [[nodiscard]] std::string exchange(std::string_view bytes);
     [[nodiscard]] const std::string& plain() const { return plain_; }  // what the client said
@@ -33,6 +43,8 @@ public:
 
 private:
     [[nodiscard]] std::string pending();
+    void begin();
+    std::function<std::string(std::string_view)> respond_;
     SSL_CTX* context_ = nullptr;
     SSL* session_ = nullptr;
     BIO* in_ = nullptr;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <cerrno>
 
+#include "http2_server.hpp"
 #include "probe_helper.hpp"
 #include "tls_server.hpp"
 
@@ -110,6 +111,101 @@ TEST_F(Tls, ShowsAClientCertificate) {
         EXPECT_TRUE(run.result().starts_with(shown ? "ok: got 200" : "failed: TLS handshake failed: "))
             << run.result();
     }
+}
+
+TEST_F(Tls, TheProtocolAskedForMustBeChosen) {
+    for (const auto* const chosen : {"", "h2"}) {
+        ProbeRun run("tls", {{"ca", good().certificate}, {"alpn", std::vector<std::string>{"h2", "x"}}});
+        TlsServer server(good(), kOk);
+        if (*chosen != '\0') server.choose_protocol(chosen);
+        talk(run, server);
+        EXPECT_EQ(run.result(), *chosen == '\0' ? "failed: expected ALPN 'h2' or 'x', the server chose none"
+                                                : "ok: TLSv1.3 handshake done");
+    }
+    EXPECT_EQ(judge(good(), trusting(good(), {{"http", std::string("2")}})),
+              "failed: expected ALPN 'h2', the server chose none");
+}
+
+TEST_F(Tls, Http2IsSpokenInside) {
+    for (const auto* const kind : {"https", "grpc"}) {
+        auto params = trusting(good());
+        params[std::string(kind) == "https" ? "http" : "tls"] =
+            std::string(kind) == "https" ? ParamValue(std::string("2")) : ParamValue(true);
+        ProbeRun run(kind, params);
+        Http2Server http(health_answer(1));
+        TlsServer server(good(), "");
+        server.choose_protocol("h2");
+        server.respond([&http](std::string_view bytes) { return http.exchange(bytes); });
+        talk(run, server, 1);
+        EXPECT_EQ(run.result(), std::string(kind) == "https" ? "ok: got 200" : "ok: got SERVING");
+        EXPECT_EQ(run.verdict()->certificate_days, 30);
+        EXPECT_NE(http.request().find(":scheme: https\n:authority: www.example.org\n"), std::string::npos);
+    }
+}
+
+// Runs of one check, one after the other: what each connection was.
+class Resumption : public Tls {
+protected:
+    void run_once(const PlanPtr& plan, TlsServer& server) {
+        ProbeRun run(plan);
+        talk(run, server);
+        result_ = run.result();
+        days_ = run.verdict() ? run.verdict()->certificate_days : std::nullopt;
+    }
+    std::string result_;
+    std::optional<std::int32_t> days_;
+};
+
+TEST_F(Resumption, ASecondRunIsShortened) {
+    for (const bool old : {false, true}) {
+        const auto plan = *make_plan("https", trusting(good()));
+        TlsServer first(good(), kOk);
+        if (old) first.use_tls_1_2();
+        run_once(plan, first);
+        EXPECT_EQ(result_, "ok: got 200");
+        for (int i = 0; i < 3; ++i) {
+            TlsServer again(first, kOk);
+            if (old) again.use_tls_1_2();
+            run_once(plan, again);
+            EXPECT_TRUE(again.is_resumed()) << i;
+            EXPECT_EQ(result_, "ok: got 200");
+            EXPECT_EQ(days_, 30);  // the certificate is not sent again
+        }
+        TlsServer other(good(), kOk);  // restarted: it knows no session of before
+        if (old) other.use_tls_1_2();
+        run_once(plan, other);
+        EXPECT_FALSE(other.is_resumed());
+        EXPECT_EQ(result_, "ok: got 200");
+    }
+}
+
+TEST_F(Resumption, NotWithAnotherServerNorWhenToldNotTo) {
+    TlsServer first(good(), kOk);
+    const auto plan = *make_plan("https", trusting(good()));
+    run_once(plan, first);
+    TlsServer elsewhere(first, kOk);
+    ProbeRun run(plan, *parse_endpoint("192.0.2.10:8443"));
+    talk(run, elsewhere);
+    EXPECT_FALSE(elsewhere.is_resumed());
+    const auto never = *make_plan("https", trusting(good(), {{"resume", false}}));
+    for (int i = 0; i < 2; ++i) {
+        TlsServer again(first, kOk);
+        run_once(never, again);
+        EXPECT_FALSE(again.is_resumed());
+    }
+}
+
+TEST_F(Resumption, AServerThatIsNotTrustedIsNotRemembered) {
+    const auto plan = *make_plan("https", {});
+    TlsServer first(good(), kOk);
+    first.use_tls_1_2();  // the ticket comes before the judgement
+    run_once(plan, first);
+    EXPECT_EQ(result_, "failed: certificate not trusted: self-signed certificate");
+    TlsServer again(first, kOk);
+    again.use_tls_1_2();
+    run_once(plan, again);
+    EXPECT_FALSE(again.is_resumed());
+    EXPECT_EQ(result_, "failed: certificate not trusted: self-signed certificate");
 }
 
 TEST_F(Tls, RefusesGarbage) {

@@ -33,6 +33,7 @@ CheckSpec full_spec() {
                        {"prefix", *parse_prefix("192.0.2.1/24")},
                        {"prefixes", std::vector<Prefix>{*parse_prefix("2001:db8::/32")}},
                        {"ranges", std::vector<StatusRange>{{200, 299}, {404, 404}}},
+                       {"file", lvs::FileText{"/etc/ca.pem", std::make_shared<const std::string>("PEM")}},
                        {"text", std::string("a\0b", 3)}}};
 }
 

@@ -475,7 +475,7 @@ TEST(Errors, TimeoutOutlastsInterval) {
 
 TEST(Errors, WhatTheKindItselfRefuses) {
     EXPECT_EQ(in_check("{ kind = 'http', path = '?' }"),
-              "3:9: check in [virtual_service.s]: path must not begin with `?`\n");
+              "3:33: check in [virtual_service.s]: path must not begin with `?`\n");
     // Not asked while keys are wrong: it would judge half of them.
     EXPECT_EQ(in_check("{ kind = 'http', path = '' }"),
               "3:33: `path` is \"\", expected a string of 1 to 1024 characters\n");

@@ -211,6 +211,8 @@ private:
                 return std::vector<StatusRange>{{first, static_cast<std::uint16_t>(number(first, 599))},
                                                 {404, 404}};
             }
+            case ValueType::file:
+                return FileText{"/etc/" + std::to_string(++count_), std::make_shared<const std::string>("text")};
             case ValueType::server:
             case ValueType::servers:
             case ValueType::check:

@@ -42,6 +42,23 @@ TEST(CtlStatus, ColumnsAreAligned) {
     EXPECT_EQ(lines, 9U);
 }
 
+TEST(CtlStatus, ACertificateAboutToExpireIsMentioned) {
+    auto snapshot = state::sample();
+    for (auto& service : snapshot.services)
+        for (auto& server : service.servers)
+            for (auto& check : server.checks)
+                check.certificate_days.reset();
+    auto& checks = snapshot.services[0].servers[0].checks;
+    const auto text = [&snapshot] { return render_status(snapshot, {false, state::at(100)}); };
+    checks[0].certificate_days = 30;
+    EXPECT_EQ(text().find("certificate"), std::string::npos);
+    checks.push_back(checks[0]);
+    checks[1].certificate_days = 29;
+    EXPECT_NE(text().find("; certificate expires in 29 d"), std::string::npos) << text();
+    checks[0].certificate_days = -3;
+    EXPECT_NE(text().find("; certificate expired 3 d ago"), std::string::npos) << text();
+}
+
 TEST(CtlStatus, ColoursOnlyWhenAsked) {
     const auto plain = render_status(state::sample(), {false, state::at(100)});
     auto colored = render_status(state::sample(), {true, state::at(100)});

@@ -30,7 +30,7 @@ inline Server sample_server(std::string_view address) {
     server.inactive_connections = 4;
     server.traffic = sample_traffic(100);
     server.checks = {{"http", "http://10.0.0.1/health", CheckState::up, "200 OK",
-                      std::chrono::microseconds(1234), at(5), at(9), 50, 2}};
+                      std::chrono::microseconds(1234), at(5), at(9), 50, 2, -3}};
     return server;
 }
 

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Small servers for health checks to meet: `python3 _peers.py smtp|grpc PORT [CERTIFICATE KEY]`."""
+
+import ssl
+import sys
+import threading
+
+
+def smtp(port, certificate, key):
+    from aiosmtpd.controller import Controller
+
+    class Nothing:
+        async def handle_DATA(self, _server, _session, _envelope):
+            return "554 no mail here"
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    Controller(Nothing(), hostname="", port=port, tls_context=context).start()
+
+
+def grpc(port, certificate=None, key=None):
+    from concurrent.futures import ThreadPoolExecutor
+
+    import grpc
+
+    def check(request, context):
+        service = request[2:].decode()  # a field header, then the name
+        if service in ("", "up"):
+            return b"\x08\x01"  # SERVING
+        if service == "down":
+            return b"\x08\x02"
+        context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
+
+    server = grpc.server(ThreadPoolExecutor(4))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(
+        "grpc.health.v1.Health", {"Check": grpc.unary_unary_rpc_method_handler(check)}),))
+    if certificate:
+        pair = (open(key, "rb").read(), open(certificate, "rb").read())
+        server.add_secure_port(f"0.0.0.0:{port}", grpc.ssl_server_credentials([pair]))
+    else:
+        server.add_insecure_port(f"0.0.0.0:{port}")
+    server.start()
+    return server
+
+
+if __name__ == "__main__":
+    kept = {"smtp": smtp, "grpc": grpc}[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])
+    print("ready", flush=True)
+    threading.Event().wait()
