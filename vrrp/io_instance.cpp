@@ -7,6 +7,10 @@
 
 namespace lvs::vrrp::io {
 
+namespace {
+constexpr Duration kTellAgain = std::chrono::minutes(1);
+}
+
 Instance::Instance(Host& host, std::uint32_t id, Family family, const RouterSpec& spec)
     : host_(host), id_(id), family_(family), spec_(spec), machine_(spec.config) {
     take_addresses(spec);
@@ -156,11 +160,35 @@ void Instance::stop(Time now, Reason reason) {
 // ---- what happens to the machine --------------------------------------------------------------------------
 
 void Instance::receive(Time now, const Advert& advert, const Envelope& envelope) {
-    if (const auto why = refuse(policy_, envelope, advert)) return count(*why);
+    if (const auto why = vrrp::refuse(policy_, envelope, advert)) return refuse(now, *why);
     if (spec_.checksum == ChecksumMode::automatic) checksum_ = advert.checksum;
     check_list(now, advert);
+    const auto before = machine_.counters().discarded;
     machine_.handle(now, Received{advert, envelope.source}, effects_);
     perform(now);
+    for (const auto why : {Discard::version, Discard::interval})
+        if (machine_.counters().discarded[static_cast<std::size_t>(why)] !=
+            before[static_cast<std::size_t>(why)])
+            tell(now, why);
+}
+
+void Instance::refuse(Time now, Discard discard) {
+    machine_.count(discard);
+    tell(now, discard);
+}
+
+// Anybody on the network can make us refuse adverts, at any rate.
+void Instance::tell(Time now, Discard discard) {
+    auto& last = told_[static_cast<std::size_t>(discard)];
+    if (last && now - *last < kTellAgain) return;
+    if (!host_.may_tell(now)) return;
+    last = now;
+    host_.emit({.kind = Event::Kind::trouble,
+                .router = id_,
+                .time = now,
+                .family = family_,
+                .trouble = Trouble::discarded,
+                .discard = discard});
 }
 
 // RFC 9568 7.1: another list is a misconfiguration to report, not a reason to drop the packet.

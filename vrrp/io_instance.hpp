@@ -25,6 +25,7 @@ struct RawEvent {
     Waiting waiting = Waiting::none;
     Trouble trouble = Trouble::none;
     int error = 0;
+    Discard discard = Discard::truncated;
     std::optional<IpAddress> address = std::nullopt;
 };
 
@@ -49,6 +50,8 @@ public:
     virtual void leave(Instance& instance, Wire& wire) = 0;
     virtual void post(AddressJob job) = 0;
     virtual std::size_t send_frames(int index, std::span<const FrameSocket::Frame> frames) = 0;
+    // Whether what a stranger causes may be told now.
+    [[nodiscard]] virtual bool may_tell(Time now) = 0;
     virtual int send_frame(int index, std::span<const std::uint8_t> frame) = 0;
 };
 
@@ -76,7 +79,7 @@ public:
     void on_result(Time now, const AddressResult& result);
     void on_address_removed(const MarkedAddress& address);
     void on_device_removed(Time now, int device, const Link* link);
-    void count(Discard discard) { machine_.count(discard); }
+    void refuse(Time now, Discard discard);
     [[nodiscard]] const Policy& policy() const { return policy_; }
     [[nodiscard]] Member member() const { return machine_.member(); }
     void promote(Time now);
@@ -111,6 +114,7 @@ private:
     void take_addresses(const RouterSpec& spec);
     void take_policy(const RouterSpec& spec);
     void check_list(Time now, const Advert& advert);
+    void tell(Time now, Discard discard);
     void transmit(Time now, const Advert& advert, const IpAddress& destination);
     [[nodiscard]] FrameSocket::Frame announcement(const IpAddress& address) const;
 
@@ -139,6 +143,7 @@ private:
     int send_error_ = 0;
     bool list_differs_ = false;
     std::uint64_t list_mismatches_ = 0;
+    std::array<std::optional<Time>, kDiscards> told_{};
     Time since_{};
 };
 

@@ -39,7 +39,8 @@ Result<void> make_folder(const std::string& path, mode_t mode) {
 
 Daemon::Daemon(asio::io_context& loop, const Options& options)
     : loop_(loop), options_(options), signals_(loop), hold_timer_(loop), show_timer_(loop), watchdog_timer_(loop),
-      stop_timer_(loop), metrics_(loop, [this](metrics::Format format) { return expose(format); }),
+      stop_timer_(loop), engine_timer_(loop), drain_timer_(loop),
+      metrics_(loop, [this](metrics::Format format) { return expose(format); }),
       notifier_(loop, options.runner_path, stats_.notify, [this](events::Event event) { tell(std::move(event)); }),
       loop_probe_(loop), scripts_timer_(loop) {
     facts_.hostname = host_name();
@@ -106,6 +107,7 @@ void Daemon::start_machines() {
     store_ = std::make_unique<ipvs::FileStore>(options_.state_dir + "/owned", boot.value_or("unknown"));
     reconciler_.emplace(loop_, *kernel_, *store_, ipvs::ReconcileOptions{.interval = config.global.reconcile_interval},
                         [this](const ipvs::ReconcileEvent& event) { on_ipvs(event); });
+    reconciler_->on_table([this] { on_table(); });
     checkers_.emplace(
         loop_, checkers::WorkerClient::Options{.program = options_.checker_path, .user = config.global.checker_user},
         checkers::WorkerClient::Callbacks{
@@ -207,11 +209,10 @@ void Daemon::put_in_force(config::Config config) {
     facts_.config.loaded = facts_.config.last_attempt = state::WallTime(Duration(now));
     facts_.config.last_ok = true;
     facts_.config.last_error.clear();
-    report(changes);
     serve_metrics();
     notifier_.configure(engine_.config());
     reconciler_->set_interval(engine_.config().global.reconcile_interval);
-    push_desired();
+    after_engine(changes);
     std::vector<checkers::CheckSpec> specs;
     const auto checks = engine_.checks();
     for (const auto& wanted : checks)
@@ -257,14 +258,6 @@ void Daemon::report(const engine::Changes& changes) {
 }
 
 // ---- the kernel's table -------------------------------------------------------------------------------------
-
-void Daemon::push_desired() {
-    const bool concerned = !engine_.config().services.empty() || !reconciler_->owned().empty();
-    if (!concerned) return;
-    const auto begin = monotonic_now();
-    reconciler_->set_desired(engine_.desired());
-    stats_.plan_duration.observe(monotonic_now() - begin);
-}
 
 // Which IPVS this is: ours says so in its version, stock has none.
 void Daemon::ask_ipvs_version() {
@@ -324,6 +317,7 @@ void Daemon::on_router_event(const vrrp::Event& event) {
     if (router != routers.end())
         told.details.emplace_back("priority", fmt::format("{}", router->priority.value()));
     tell(std::move(told), event.time);
+    if (event.kind == vrrp::Event::Kind::state && !stopping_) on_role(event);
     touch();
 }
 
@@ -427,6 +421,8 @@ void Daemon::end_scripts() {
 
 void Daemon::end_loop() {
     notifier_.stop();
+    engine_timer_.cancel();
+    drain_timer_.cancel();
     show_timer_.cancel();
     watchdog_timer_.cancel();
     loop_probe_.cancel();

@@ -78,6 +78,13 @@ class Daemon {
     void measure_kernel(const ipvs::ReconcileEvent& event);
     void probe_loop();
 
+    // control.cpp: what the engine decided, carried to the others
+    void after_engine(const engine::Changes& changes);
+    void on_role(const vrrp::Event& event);
+    void on_table();
+    void arm_engine();
+    void watch_drains();
+
     // what is shown
     void touch();  // something changed: show it soon
     void refresh();
@@ -98,6 +105,8 @@ class Daemon {
     asio::steady_timer show_timer_;
     asio::steady_timer watchdog_timer_;
     asio::steady_timer stop_timer_;
+    asio::steady_timer engine_timer_;
+    asio::steady_timer drain_timer_;
 
     engine::Engine engine_;
     std::optional<checkers::WorkerClient> checkers_;
@@ -129,6 +138,8 @@ class Daemon {
     bool dirty_ = false;
     Time shown_at_{};
     bool stopping_ = false;
+    bool push_scheduled_ = false;
+    bool drain_armed_ = false;
     std::string last_status_;
 };
 

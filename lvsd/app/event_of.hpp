@@ -15,6 +15,9 @@ namespace lvs::app {
 
 [[nodiscard]] events::Event event_of(const engine::ServerChanged& change);
 [[nodiscard]] events::Event event_of(const engine::ServiceChanged& change);
+[[nodiscard]] events::Event event_of(const engine::QuorumChanged& change);
+[[nodiscard]] events::Event event_of(const engine::PanicChanged& change);
+[[nodiscard]] events::Event event_of(const engine::OverrideEnded& change);
 [[nodiscard]] events::Event event_of(const vrrp::Event& event);
 
 [[nodiscard]] events::Event event_of(const ipvs::Applied& applied);

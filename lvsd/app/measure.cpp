@@ -9,6 +9,7 @@ namespace lvs::app {
 namespace {
 
 constexpr auto kLoopProbe = std::chrono::milliseconds(500);
+constexpr Duration kLate = std::chrono::milliseconds(5);
 
 }  // namespace
 
@@ -29,8 +30,10 @@ void Daemon::measure_routers() {
     const auto known = speaker_->snapshot();
     auto& out = stats_.vrrp;
     out.realtime = known.realtime;
-    out.late_wakeups = known.late_wakeups;
-    out.worst_wakeup = known.latest_wakeup;
+    out.late_wakeups = 0;
+    for (std::size_t i = 0; i < vrrp::Lateness::kBounds.size(); ++i)
+        if (vrrp::Lateness::kBounds.at(i) >= kLate) out.late_wakeups += known.lateness.classes.at(i + 1);
+    out.worst_wakeup = known.lateness.worst;
     out.events_lost = known.events_lost;
     out.discarded.clear();
     for (std::size_t i = 0; i < vrrp::kDiscards; ++i)

@@ -8,7 +8,7 @@
 //
 // Commands on stdin: `priority N`, `fault on|off`, `interval DURATION`, `add ADDRESS`, `drop ADDRESS`,
 // `status`. End of input is ignored; SIGTERM and SIGINT stop it in order.
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -63,7 +63,9 @@ void print(const Event& event) {
             return;
         case Event::Kind::trouble:
             fmt::print("{}trouble{}{} {} {}\n", head, who, to_string(event.trouble), event.error,
-                       event.address ? to_string(*event.address) : "-");
+                       event.trouble == Trouble::discarded ? std::string(to_string(event.discard))
+                       : event.address                     ? to_string(*event.address)
+                                                           : "-");
             return;
     }
 }
@@ -76,9 +78,15 @@ void print(const Snapshot& snapshot) {
             r.name, to_string(r.family), to_string(r.state), r.addresses, r.counters.adverts_sent,
             r.counters.adverts_received, r.counters.became_master, r.counters.contests, r.counters.stalls,
             r.interval / std::chrono::milliseconds(1));
-    fmt::print("speaker realtime={} locked={} wakeups={} latest_us={} late={}\n", snapshot.realtime,
-               snapshot.memory_locked, snapshot.wakeups,
-               snapshot.latest_wakeup / std::chrono::microseconds(1), snapshot.late_wakeups);
+    for (const auto& r : snapshot.routers)
+        for (std::size_t i = 0; i < kDiscards; ++i)
+            if (r.counters.discarded[i] != 0)
+                fmt::print("discarded {} {} {}={}\n", r.name, to_string(r.family),
+                           to_string(static_cast<Discard>(i)), r.counters.discarded[i]);
+    const auto& late = snapshot.lateness;
+    fmt::print("speaker realtime={} locked={} wakeups={} timers={} worst_us={} classes={}\n",
+               snapshot.realtime, snapshot.memory_locked, snapshot.wakeups, late.count(),
+               late.worst / std::chrono::microseconds(1), fmt::join(late.classes, ","));
 }
 
 void command(Speaker& speaker, Options& options, const std::string& line) {
