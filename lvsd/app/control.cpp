@@ -2,11 +2,7 @@
 //
 // What the engine decided, carried to the reconciler, the log and the timers; and what the others tell the
 // engine.
-#include <fmt/core.h>
-
 #include "lvsd/app/daemon.hpp"
-#include "lvsd/base/log.hpp"
-#include "lvsd/base/messages.hpp"
 
 namespace lvs::app {
 namespace {
@@ -32,13 +28,13 @@ void Daemon::push_desired() {
         if (stopping_ || !reconciler_) return;
         const bool concerned = !engine_.config().services.empty() || !reconciler_->owned().empty();
         if (!concerned) return;
+        const auto begin = monotonic_now();
         engine::Patch patch;
         for (const auto& key : engine_.take_touched()) {
             const auto found = engine_.desired().find(key);
             patch.emplace(key,
                           found == engine_.desired().end() ? std::nullopt : std::optional(found->second));
         }
-        const auto begin = monotonic_now();
         reconciler_->change_desired(patch);
         stats_.plan_duration.observe(monotonic_now() - begin);
     });

@@ -315,9 +315,8 @@ void Daemon::on_router_event(const vrrp::Event& event) {
     const auto router = std::ranges::find(routers, event.router, &config::VirtualRouter::name);
     if (router != routers.end())
         told.details.emplace_back("priority", fmt::format("{}", router->priority.value()));
-    const bool role = event.kind == vrrp::Event::Kind::state;
     tell(std::move(told), event.time);
-    if (role && !stopping_) on_role(event);
+    if (event.kind == vrrp::Event::Kind::state && !stopping_) on_role(event);
     touch();
 }
 
@@ -405,8 +404,6 @@ void Daemon::stop() {
 
 void Daemon::finish_stop() {
     stop_timer_.cancel();
-    engine_timer_.cancel();
-    drain_timer_.cancel();
     scripts_end_ = monotonic_now() + kScriptsLimit;
     end_scripts();
 }
@@ -423,6 +420,8 @@ void Daemon::end_scripts() {
 
 void Daemon::end_loop() {
     notifier_.stop();
+    engine_timer_.cancel();
+    drain_timer_.cancel();
     show_timer_.cancel();
     watchdog_timer_.cancel();
     loop_probe_.cancel();

@@ -69,12 +69,6 @@ class Daemon {
     void tell(events::Event event, Time when);
     void push_desired();
 
-    // control.cpp: what the engine decided, carried to the others
-    void after_engine(const engine::Changes& changes);
-    void on_role(const vrrp::Event& event);
-    void on_table();
-    void arm_engine();
-    void watch_drains();
     // measure.cpp
     void serve_metrics();
     [[nodiscard]] metrics::Exposition expose(metrics::Format format);
@@ -83,6 +77,13 @@ class Daemon {
     void measure_checker(const checkers::wire::Heartbeat& heartbeat);
     void measure_kernel(const ipvs::ReconcileEvent& event);
     void probe_loop();
+
+    // control.cpp: what the engine decided, carried to the others
+    void after_engine(const engine::Changes& changes);
+    void on_role(const vrrp::Event& event);
+    void on_table();
+    void arm_engine();
+    void watch_drains();
 
     // what is shown
     void touch();  // something changed: show it soon

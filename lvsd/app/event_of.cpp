@@ -76,9 +76,9 @@ Event event_of(const engine::ServiceChanged& change) {
 }
 
 Event event_of(const engine::QuorumChanged& change) {
-    auto out = make(ev::service_quorum, change.held ? Level::notice : Level::warning, Subject::service, change.service,
+    auto out = make(ev::service_quorum, change.held ? Level::notice : Level::warning, Subject::service,
+                    change.service,
                     fmt::format("service {} {} its quorum", change.service, change.held ? "has" : "lost"));
-    out.from = change.held ? "lost" : "held";
     out.to = change.held ? "held" : "lost";
     out.reason = change.reason;
     out.details = {{"service", change.service}};
@@ -86,10 +86,12 @@ Event event_of(const engine::QuorumChanged& change) {
 }
 
 Event event_of(const engine::PanicChanged& change) {
-    auto out = make(ev::service_panic, change.panics ? Level::error : Level::notice, Subject::service, change.service,
-                    change.panics
-                        ? fmt::format("service {}: too few servers are healthy, using all of them", change.service)
-                        : fmt::format("service {}: enough servers are healthy again", change.service));
+    auto out = make(
+        ev::service_panic, change.panics ? Level::error : Level::notice, Subject::service, change.service,
+        change.panics
+            ? fmt::format("service {}: too few servers are healthy, using all of them", change.service)
+            : fmt::format("service {}: enough servers are healthy again", change.service));
+    out.to = change.panics ? "panic" : "normal";
     out.reason = change.reason;
     out.details = {{"service", change.service}};
     return out;
@@ -99,9 +101,8 @@ Event event_of(const engine::OverrideEnded& change) {
     const auto& [service, server] = change.server;
     const auto address = to_string(server);
     auto out = make(ev::override_changed, Level::notice, Subject::server, service + " " + address,
-                    fmt::format("the {} of {} has ended", change.what, address));
-    out.reason = "expired";
-    out.details = {{"service", service}, {"server", address}};
+                    fmt::format("{}: the override of {} has run out", address, change.what));
+    out.details = {{"service", service}, {"server", address}, {"override", change.what}};
     return out;
 }
 

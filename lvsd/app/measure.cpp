@@ -9,6 +9,7 @@ namespace lvs::app {
 namespace {
 
 constexpr auto kLoopProbe = std::chrono::milliseconds(500);
+constexpr Duration kLate = std::chrono::milliseconds(5);
 
 }  // namespace
 
@@ -17,19 +18,6 @@ void Daemon::serve_metrics() {
     const auto listening = metrics_.listen(engine_.config().metrics.listen);
     if (!listening) tell(daemon_event(ev::metrics_failed, Level::error, to_string(listening.error())));
 }
-
-namespace {
-
-constexpr Duration kLate = std::chrono::milliseconds(5);
-
-std::uint64_t late_wakeups(const vrrp::Lateness& lateness) {
-    std::uint64_t late = 0;
-    for (std::size_t i = 0; i < lateness.classes.size(); ++i)
-        if (i >= vrrp::Lateness::kBounds.size() || vrrp::Lateness::kBounds.at(i) > kLate) late += lateness.classes.at(i);
-    return late;
-}
-
-}  // namespace
 
 metrics::Exposition Daemon::expose(metrics::Format format) {
     refresh();
@@ -42,7 +30,9 @@ void Daemon::measure_routers() {
     const auto known = speaker_->snapshot();
     auto& out = stats_.vrrp;
     out.realtime = known.realtime;
-    out.late_wakeups = late_wakeups(known.lateness);
+    out.late_wakeups = 0;
+    for (std::size_t i = 0; i < vrrp::Lateness::kBounds.size(); ++i)
+        if (vrrp::Lateness::kBounds.at(i) >= kLate) out.late_wakeups += known.lateness.classes.at(i + 1);
     out.worst_wakeup = known.lateness.worst;
     out.events_lost = known.events_lost;
     out.discarded.clear();

@@ -21,8 +21,8 @@ inline constexpr EventId ipvs_applied{"ipvs-applied", "5c0d2b8bb1a94d0f8f1d5c8e6
 inline constexpr EventId ipvs_failed{"ipvs-failed", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e0b"};
 inline constexpr EventId ipvs_drift{"ipvs-drift", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e0c"};
 inline constexpr EventId service_state{"service-state", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e0d"};
-inline constexpr EventId server_state{"server-state", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e50"};
-inline constexpr EventId override_changed{"override-changed", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e51"};
+inline constexpr EventId server_state{"server-state", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e5a"};
+inline constexpr EventId override_changed{"override-changed", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e5b"};
 inline constexpr EventId notify_failed{"notify-failed", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e52"};
 inline constexpr EventId notify_lost{"notify-lost", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e53"};
 inline constexpr EventId metrics_failed{"metrics-failed", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e54"};

@@ -137,7 +137,8 @@ struct Notify {
     std::vector<std::string> command;  // for every event of `events`
     std::vector<std::string> events{"start",         "stop",         "reload",       "reload-refused", "vrrp-state",
                                     "vrrp-trouble",  "service-state", "server-state", "worker-lost",    "worker-ready",
-                                    "ipvs-failed",   "ipvs-drift",    "override-changed"};  // of etc/messages.md
+                                    "ipvs-failed",   "ipvs-drift",    "override-changed",
+                                    "service-quorum", "service-panic"};  // of etc/messages.md
     std::string user = "lvsd-notify";  // nobody if absent
     Duration timeout = std::chrono::seconds(10);
     friend bool operator==(const Notify&, const Notify&) = default;

@@ -14,10 +14,10 @@ constexpr std::int64_t kMs = 1'000'000;
 constexpr std::int64_t kSecond = 1000 * kMs;
 constexpr std::size_t kMaxSocketPath = 107;  // unix(7)
 
-constexpr std::array<std::string_view, 15> kEvents{
-    "start",        "stop",          "reload",       "reload-refused", "vrrp-state",
-    "vrrp-trouble", "service-state", "server-state", "check-state",    "worker-lost",
-    "worker-ready", "ipvs-applied",  "ipvs-failed",  "ipvs-drift",     "override-changed"};
+constexpr std::array<std::string_view, 17> kEvents{
+    "start",         "stop",         "reload",           "reload-refused", "vrrp-state",   "vrrp-trouble",
+    "service-state", "server-state", "check-state",      "worker-lost",    "worker-ready", "ipvs-applied",
+    "ipvs-failed",   "ipvs-drift",   "override-changed", "service-quorum", "service-panic"};
 
 constexpr std::array kNotify{
     KeySpec{
@@ -33,9 +33,10 @@ constexpr std::array kNotify{
             .type = ValueType::strings,
             .fallback =
                 "start, stop, reload, reload-refused, vrrp-state, vrrp-trouble, service-state, server-state, "
-                "worker-lost, worker-ready, ipvs-failed, ipvs-drift, override-changed",
+                "worker-lost, worker-ready, ipvs-failed, ipvs-drift, override-changed, service-quorum, "
+                "service-panic",
             .min = 1,
-            .max = 15,
+            .max = 17,
             .choices = kEvents,
             .doc = "The events programs are run for, those of routers and services too.",
             .example = R"(["vrrp-state", "service-state"])"},

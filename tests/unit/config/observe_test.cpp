@@ -40,7 +40,7 @@ timeout = "1m30s"
 
 TEST(Observe, AnEmptyNotifyIsTheDefault) {
     EXPECT_EQ(good("[notify]\n"), Config{}) << "the default in the key table and that of the model differ";
-    EXPECT_EQ(good("[notify]\n").notify.events.size(), 13U);
+    EXPECT_EQ(good("[notify]\n").notify.events.size(), 15U);
 }
 
 TEST(Observe, CommandsAreAbsolutePaths) {

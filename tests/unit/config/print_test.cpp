@@ -30,7 +30,7 @@ checker_user = "lvsd-check"
 guard = 50
 
 [notify]
-events = ["start", "stop", "reload", "reload-refused", "vrrp-state", "vrrp-trouble", "service-state", "server-state", "worker-lost", "worker-ready", "ipvs-failed", "ipvs-drift", "override-changed"]
+events = ["start", "stop", "reload", "reload-refused", "vrrp-state", "vrrp-trouble", "service-state", "server-state", "worker-lost", "worker-ready", "ipvs-failed", "ipvs-drift", "override-changed", "service-quorum", "service-panic"]
 user = "lvsd-notify"
 timeout = "10s"
 
