@@ -75,12 +75,6 @@ Result<void> Daemon::start_speaker() {
     return {};
 }
 
-void Daemon::apply_routers() {
-    if (!speaker_) return;
-    if (auto applied = speaker_->apply(router_specs(engine_.config())); !applied)
-        log(Level::error, ev::vrrp_trouble, to_string(applied.error()));
-}
-
 void Daemon::begin_with_kernel_table() {
     kernel_.emplace(loop_);
     if (first_config_->services.empty()) {  // perhaps a kernel without IPVS: do not ask for it
@@ -251,6 +245,7 @@ void Daemon::report(const engine::Changes& changes) {
                 fmt::format("service {} is {}", service->service, engine::to_string(service->to)),
                 {{"from", engine::to_string(service->from)}, {"reason", service->reason}});
     }
+    if (!changes.empty()) tell_services();
 }
 
 // ---- the kernel's table -------------------------------------------------------------------------------------
@@ -402,6 +397,8 @@ void Daemon::stop() {
         for (const auto& event : speaker_->drain())
             on_router_event(event);
     }
+    if (trackers_) trackers_->stop();
+    if (tracker_runner_) tracker_runner_->stop();
     if (router_events_) router_events_->close();
     if (checkers_) checkers_->stop();
     stop_timer_.expires_after(kStopLimit);

@@ -94,6 +94,8 @@ std::string type_of(const KeySpec& key) {
             return list_type(key, key.choices.empty() ? R"("type": "string")" : choices(key));
         case ValueType::prefixes:
             return list_type(key, pattern(kPrefixPattern));
+        case ValueType::durations:
+            return list_type(key, pattern(kDurationPattern));
         case ValueType::ranges:
             return fmt::format(R"("anyOf": [{}, {{"type": "array", "minItems": 1, "items": {}}}])", kStatus,
                                kStatus);
@@ -105,6 +107,8 @@ std::string type_of(const KeySpec& key) {
             return reference("check");
         case ValueType::checks:
             return list_type(key, reference("check"));
+        case ValueType::items:
+            return list_type(key, reference(key.items));
     }
     return "";
 }
@@ -112,7 +116,8 @@ std::string type_of(const KeySpec& key) {
 // As a value of the file.
 std::string fallback(const KeySpec& key) {
     if (key.type == ValueType::boolean || key.type == ValueType::integer) return std::string(key.fallback);
-    if (key.type == ValueType::strings || key.type == ValueType::prefixes || key.type == ValueType::ranges)
+    if (key.type == ValueType::strings || key.type == ValueType::prefixes ||
+        key.type == ValueType::durations || key.type == ValueType::ranges)
         return fmt::format("[{}]", joined(split_list(key.fallback), text));
     return text(key.fallback);
 }
@@ -157,6 +162,17 @@ std::string check_of(const KindSpec& kind) {
     return fmt::format("    {{{}}}", object(kind.doc, keys));
 }
 
+std::string_view doc_of(std::string_view section) {
+    for (const auto& one : sections())
+        if (one.name == section) return one.doc;
+    return {};
+}
+
+std::string item(const ItemSpec& spec) {
+    return fmt::format("  \"{}\": {{\"anyOf\": [{{{}}}, {{{}}}]}}", spec.section, pattern(spec.pattern),
+                       object(doc_of(spec.section), spec.keys));
+}
+
 }  // namespace
 
 std::string json_schema(std::span<const KindSpec> kinds) {
@@ -164,11 +180,14 @@ std::string json_schema(std::span<const KindSpec> kinds) {
     return fmt::format(
         "{{\n\"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n\"title\": \"lvsd.toml\",\n"
         "\"type\": \"object\", \"additionalProperties\": false,\n\"properties\": {{\n"
-        "  \"global\": {{{}}},\n  \"virtual_router\": {},\n  \"virtual_service\": {}\n}},\n"
-        "\"$defs\": {{\n  \"server\": {{\"anyOf\": [{{{}}}, {{{}}}]}},\n"
+        "  \"global\": {{{}}},\n  \"virtual_router\": {},\n  \"virtual_service\": {},\n"
+        "  \"sync_group\": {},\n  \"tracker\": {}\n}},\n"
+        "\"$defs\": {{\n{},\n  \"server\": {{\"anyOf\": [{{{}}}, {{{}}}]}},\n"
         "  \"check\": {{\"anyOf\": [{{\"enum\": [{}]}},\n{}\n  ]}}\n}}\n}}\n",
         object(all[0].doc, global_keys()), named(all[1].doc, router_keys()),
-        named(all[2].doc, service_keys()), pattern(kHostPattern), object(all[3].doc, server_keys()),
+        named(all[2].doc, service_keys()), named(doc_of("sync_group.NAME"), sync_group_keys()),
+        named(doc_of("tracker.NAME"), tracker_keys()), joined(item_specs(), item), pattern(kHostPattern),
+        object(all[3].doc, server_keys()),
         joined(kinds, [](const KindSpec& kind) { return text(kind.kind); }), joined(kinds, check_of));
 }
 

@@ -75,10 +75,11 @@ TEST(Errors, DuplicateKeysAndTables) {
 TEST(Errors, UnknownSection) {
     EXPECT_EQ(errors_of("[virtual_servise.web]\n"),
               "1:2: unknown section or key \"virtual_servise\", expected one of `global`, `virtual_router`, "
-              "`virtual_service`, did you mean `virtual_service`?\n");
+              "`virtual_service`, `sync_group`, `tracker`, did you mean `virtual_service`?\n");
     EXPECT_EQ(
         errors_of("x = 1\n"),
-        "1:1: unknown section or key \"x\", expected one of `global`, `virtual_router`, `virtual_service`\n");
+        "1:1: unknown section or key \"x\", expected one of `global`, `virtual_router`, `virtual_service`, "
+        "`sync_group`, `tracker`\n");
 }
 
 TEST(Errors, UnknownKey) {
@@ -86,7 +87,7 @@ TEST(Errors, UnknownKey) {
               "2:1: [global] has an unknown key `on_stopp`, did you mean `on_stop`?\n");
     EXPECT_EQ(errors_of("[global]\nquestion = 42\n"),
               "2:1: [global] has an unknown key `question`, expected one of `on_stop`, `reconcile_interval`, "
-              "`checker_user`\n");
+              "`checker_user`, `announce_rate`, `announce_burst`\n");
     EXPECT_EQ(in_service("fwmark = 1\nservers = [{ address = '10.0.0.1', wieght = 2 }]"),
               "3:36: server in [virtual_service.s] has an unknown key `wieght`, did you mean `weight`?\n");
     EXPECT_EQ(in_check("{ kind = 'http', pth = '/' }"),

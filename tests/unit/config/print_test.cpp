@@ -27,14 +27,28 @@ check = { kind = "http", status = 200, headers = ["a: \"b\\"] }
 on_stop = "remove"
 reconcile_interval = "10s"
 checker_user = "lvsd-check"
+announce_rate = 200000
+announce_burst = 2000
 
 [virtual_router.web]
 interface = "eth0"
 vrid = 51
+version = 3
 priority = 100
 advert_interval = "1s"
 preempt = true
+preempt_delay = "0s"
+startup_delay = "0s"
+families = "together"
 addresses = ["192.0.2.10/24"]
+excluded_addresses = []
+routes = []
+rules = []
+track = []
+peers = []
+checksum = "automatic"
+announce_repeat = ["100ms", "1s", "5s"]
+announce_refresh = "1m"
 virtual_mac = false
 
 [virtual_service."web.1"]
