@@ -38,6 +38,7 @@
 #include <string>
 #include <string_view>
 
+#include "checkers/command.hpp"
 #include "lvsd/base/base.hpp"
 #include "lvsd/base/schema.hpp"
 
@@ -91,11 +92,17 @@ enum class Outcome : std::uint8_t { ok, failed, unchecked };
 // Longest reason; longer ones are cut. A reason is printable ASCII.
 inline constexpr std::size_t kMaxReason = 200;
 
+// What a server asks for beside a weight: that it gets no new connections (drain), or is taken out on purpose
+// (maint). Both come with a weight of 0 percent and are no failures.
+enum class Advice : std::uint8_t { none, drain, maint };
+[[nodiscard]] std::string_view to_string(Advice advice);
+
 struct Verdict {
     Outcome outcome = Outcome::failed;
     std::string reason;
     std::optional<std::uint16_t> weight_percent = std::nullopt;   // of the configured weight; 0 = drain
     std::optional<std::int32_t> certificate_days = std::nullopt;  // until the server's certificate expires
+    Advice advice = Advice::none;
 
     [[nodiscard]] static Verdict good(std::string why);
     [[nodiscard]] static Verdict bad(std::string why);
@@ -134,12 +141,16 @@ public:
     // The transport failed; error_number is an errno.
     virtual Verdict on_error(int error_number, const Progress& progress);
     virtual Verdict on_deadline(const Progress& progress);
+    virtual Verdict on_command(const CommandEnd& end);  // Transport::command
+    virtual Verdict on_file(const FileText& file);      // Transport::file; its word counts at once
 };
 
 // What a run speaks through. icmp: whole ICMP messages, from the type byte on, to and from the target alone.
 // A probe fills in identifier, sequence number and, over IPv4, the checksum (over IPv6 the kernel does); it
 // is told of echo replies only, anybody's of that target, and of ICMP errors by on_error().
-enum class Transport : std::uint8_t { tcp, udp, icmp };
+// command and file have no socket: the daemon has the runner (runner.hpp) run the plan's command or watch its
+// file, and the probe is told the outcome.
+enum class Transport : std::uint8_t { tcp, udp, icmp, command, file };
 
 class Plan {
 public:
@@ -148,12 +159,19 @@ public:
     Plan& operator=(const Plan&) = delete;
     virtual ~Plan() = default;
     [[nodiscard]] virtual Transport transport() const { return Transport::tcp; }
+    // For Transport::command and Transport::file.
+    [[nodiscard]] virtual Command command(const Endpoint& target) const;  // the timeout is the caller's
+    [[nodiscard]] virtual std::string file() const { return ""; }
     // The plan outlives the probe. `seed`: where a probe needs a number a stranger cannot guess.
     [[nodiscard]] virtual std::unique_ptr<Probe> start(const Endpoint& target, std::uint64_t seed) const = 0;
 };
 using PlanPtr = std::shared_ptr<const Plan>;
 
 [[nodiscard]] Result<PlanPtr> make_plan(std::string_view kind, const Params& params);
+
+// The errno by which the daemon refuses a socket because answers from the target, an address of this host, would be
+// dropped by the kernel.
+inline constexpr int kAnswersAreRefused = 76;  // ENOTUNIQ
 
 // Whether the run's socket needs a privilege the worker does not have: a mark, a device, ICMP. The daemon
 // makes such sockets (socket_maker.hpp) and hands them to the worker ready-made, one for each run.

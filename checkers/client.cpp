@@ -15,15 +15,14 @@ struct WorkerClient::Slot {
     CheckSpec spec;
     std::vector<CheckId> users;
     CheckInfo info;
-    std::optional<Transport> transport;  // known once it was needed
+    PlanPtr plan;  // known once it was needed
+    std::optional<Runner::WatchId> watch;
+    std::optional<FileText> file;  // what it held last
     Time since{};  // what a worker found out earlier concerns another check that had this slot
 
-    bool needs_socket() {
-        if (!transport) {
-            const auto plan = make_plan(spec.kind, spec.params);
-            transport = plan ? (*plan)->transport() : Transport::tcp;
-        }
-        return needs_made_socket(spec, *transport);
+    [[nodiscard]] Transport transport() {
+        if (!plan) plan = *make_plan(spec.kind, spec.params);  // specs are valid
+        return plan->transport();
     }
 };
 
@@ -58,16 +57,23 @@ Result<void> check_hello(std::span<const std::uint8_t> bytes) {
 }
 
 bool says_the_same(const Transition& a, const Transition& b) {
-    return a.state == b.state && a.weight_percent == b.weight_percent;
+    return a.state == b.state && a.weight_percent == b.weight_percent && a.advice == b.advice;
 }
 
 }  // namespace
 
-WorkerClient::WorkerClient(asio::io_context& io, const Options& options, Callbacks callbacks)
-    : callbacks_(std::move(callbacks)) {
-    LVS_ASSERT(options.workers >= 1 && options.workers <= 16);
-    const auto program = program_of(options);
-    for (std::size_t worker = 0; worker < options.workers; ++worker) {
+WorkerClient::WorkerClient(asio::io_context& io, Options options, Callbacks callbacks)
+    : io_(io),
+      options_(std::move(options)),
+      callbacks_(std::move(callbacks)),
+      self_(std::make_shared<WorkerClient*>(this)) {
+    make_workers();
+}
+
+void WorkerClient::make_workers() {
+    LVS_ASSERT(options_.workers >= 1 && options_.workers <= 16);
+    const auto program = program_of(options_);
+    for (std::size_t worker = 0; worker < options_.workers; ++worker) {
         Supervisor::Callbacks from_worker{
             .on_hello = check_hello,
             .on_ready = [this, worker] { on_ready(worker); },
@@ -77,18 +83,32 @@ WorkerClient::WorkerClient(asio::io_context& io, const Options& options, Callbac
                 return on_message(worker, *message);
             },
             .on_lost = [this](const std::string& reason) { callbacks_.on_worker(false, reason); }};
-        workers_.push_back(std::make_unique<Supervisor>(io, program, std::move(from_worker)));
+        workers_.push_back(std::make_unique<Supervisor>(io_, program, std::move(from_worker)));
     }
+}
+
+void WorkerClient::set_workers(unsigned count) {
+    if (count == workers_.size()) return;
+    options_.workers = count;
+    workers_.clear();
+    make_workers();
+    if (is_started_) start();
 }
 
 WorkerClient::~WorkerClient() = default;
 
+void WorkerClient::use_runner(Runner* runner) {
+    runner_ = runner;
+}
+
 void WorkerClient::start() {
+    is_started_ = true;
     for (const auto& worker : workers_)
         worker->start();
 }
 
 void WorkerClient::stop() {
+    is_started_ = false;
     for (const auto& worker : workers_)
         worker->stop();
 }
@@ -170,6 +190,7 @@ void WorkerClient::release_unused(const std::unordered_map<CheckId, std::uint32_
         auto& slot = slots_[number];
         if (!slot || !slot->users.empty()) continue;
         slot_of_.erase(&slot->spec);
+        let_go(*slot);
         slot.reset();
         free_slots_.push_back(number);
         dropped.push_back(number);
@@ -233,6 +254,7 @@ Result<void> WorkerClient::on_message(std::size_t worker, const wire::FromWorker
             on_status(worker, status);
     } else if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&message)) {
         if (callbacks_.on_heartbeat) callbacks_.on_heartbeat(*heartbeat);
+        if (callbacks_.on_beat_of) callbacks_.on_beat_of(worker, *heartbeat);
     } else if (const auto* ask = std::get_if<wire::Ask>(&message)) {
         on_ask(worker, *ask);
     } else {
@@ -249,14 +271,71 @@ void WorkerClient::on_ask(std::size_t worker, const wire::Ask& ask) {
     for (const auto id : ask.ids) {
         const auto number = std::uint64_t{static_cast<std::uint32_t>(id)} * workers_.size() + worker;
         auto* slot = number < slots_.size() ? slots_[number].get() : nullptr;
-        if (!slot || !slot->needs_socket()) continue;
-        auto made = make_socket(slot->spec, *slot->transport);
+        if (!slot) continue;
+        const auto transport = slot->transport();
+        if (transport == Transport::command) run_command(static_cast<std::uint32_t>(number), *slot);
+        if (transport == Transport::file) tell_file(static_cast<std::uint32_t>(number), *slot);
+        if (!needs_made_socket(slot->spec, transport)) continue;
+        if (const int error = callbacks_.refuse_socket ? callbacks_.refuse_socket(slot->spec) : 0;
+            error != 0) {
+            answer.answers.push_back({id, static_cast<std::uint16_t>(error)});
+            continue;
+        }
+        auto made = make_socket(slot->spec, transport);
         answer.answers.push_back({id, made ? std::uint16_t{0} : errno_of(made.error())});
         if (made) sockets.push_back(*std::move(made));
         if (answer.answers.size() < wire::kMaxSockets) continue;
         workers_[worker]->send(wire::encode(std::exchange(answer, {})), std::exchange(sockets, {}));
     }
     if (!answer.answers.empty()) workers_[worker]->send(wire::encode(answer), std::move(sockets));
+}
+
+namespace {
+
+std::string key_of(const CheckSpec& spec) {
+    return "check " + std::to_string(identity(spec));
+}
+
+}  // namespace
+
+// A command that is still under way for a worker that died is waited for: one at a time.
+void WorkerClient::run_command(std::uint32_t number, Slot& slot) {
+    if (!runner_) return;
+    auto command = slot.plan->command(slot.spec.target);
+    command.timeout = slot.spec.timeout;
+    auto done = [self = std::weak_ptr(self_), this, number, since = slot.since](const CommandEnd& end) {
+        if (self.expired() || number >= slots_.size()) return;
+        auto* known = slots_[number].get();
+        if (!known || known->since != since) return;
+        known->info.output = end.output + end.errors;
+        const auto workers = static_cast<std::uint32_t>(workers_.size());
+        workers_[number % workers]->send(wire::encode(wire::CommandDone{CheckId{number / workers}, end}));
+    };
+    runner_->run(key_of(slot.spec), std::move(command), std::move(done));
+}
+
+void WorkerClient::tell_file(std::uint32_t number, Slot& slot) {
+    if (!runner_) return;
+    const auto workers = static_cast<std::uint32_t>(workers_.size());
+    if (slot.watch) {
+        if (slot.file)
+            workers_[number % workers]->send(
+                wire::encode(wire::FileHolds{CheckId{number / workers}, *slot.file}));
+        return;
+    }
+    slot.watch =
+        runner_->watch(slot.plan->file(), [self = std::weak_ptr(self_), this, number](const FileText& file) {
+            if (self.expired()) return;
+            slots_[number]->file = file;
+            tell_file(number, *slots_[number]);
+        });
+}
+
+// Before a slot goes.
+void WorkerClient::let_go(Slot& slot) const {
+    if (!runner_ || !slot.plan) return;
+    if (slot.plan->transport() == Transport::command) runner_->cancel(key_of(slot.spec));
+    if (slot.watch) runner_->unwatch(*slot.watch);
 }
 
 WorkerClient::Slot* WorkerClient::slot_from(std::size_t worker, CheckId wire_id, Time at) {

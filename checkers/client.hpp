@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "checkers/checkers.hpp"
+#include "checkers/runner.hpp"
 #include "checkers/supervisor.hpp"
 #include "checkers/wire.hpp"
 
@@ -36,6 +37,7 @@ struct CheckInfo {
     Transition last;
     Status status;
     std::vector<Transition> history;  // oldest first, at most WorkerClient::kHistory, `last` included
+    std::string output;               // of a script's last run: the ends of its stdout and stderr
 };
 
 class WorkerClient {
@@ -53,13 +55,20 @@ public:
         std::function<void(const Status&)> on_status;          // may be empty
         std::function<void(bool up, const std::string& reason)> on_worker;
         std::function<void(const wire::Heartbeat&)> on_heartbeat;  // may be empty
+        // May be empty. As on_heartbeat, with the number of the worker, from 0.
+        std::function<void(std::size_t worker, const wire::Heartbeat&)> on_beat_of{};
+        // May be empty. Before a socket is made: 0, or the errno for which there shall be none.
+        std::function<int(const CheckSpec&)> refuse_socket{};
     };
 
-    WorkerClient(asio::io_context& io, const Options& options, Callbacks callbacks);
+    WorkerClient(asio::io_context& io, Options options, Callbacks callbacks);
     ~WorkerClient();
     WorkerClient(const WorkerClient&) = delete;
     WorkerClient& operator=(const WorkerClient&) = delete;
 
+    // Runs the commands and watches the files of checks; without it they stay unchecked. Outlives this object
+    // or is taken away (nullptr) before it goes.
+    void use_runner(Runner* runner);
     void start();
     // All checks there should be. Every spec is valid (validate()) and every id given once: asserted.
     void configure(const std::vector<CheckSpec>& specs);
@@ -67,6 +76,9 @@ public:
     void stop();
 
     [[nodiscard]] const CheckInfo* find(CheckId id) const;
+    // Another number of workers. They begin anew; health, history and the times of checks stay.
+    void set_workers(unsigned count);
+    [[nodiscard]] unsigned workers() const { return static_cast<unsigned>(workers_.size()); }
     [[nodiscard]] std::size_t checks_run() const { return slot_of_.size(); }  // after merging
     [[nodiscard]] std::vector<pid_t> pids() const;
 
@@ -80,9 +92,13 @@ private:
     };
     using SlotIndex = std::unordered_map<const CheckSpec*, std::uint32_t, SpecHash, SameSpec>;
 
+    void make_workers();
     void on_ready(std::size_t worker);
     [[nodiscard]] Result<void> on_message(std::size_t worker, const wire::FromWorker& message);
     void on_ask(std::size_t worker, const wire::Ask& ask);
+    void run_command(std::uint32_t number, Slot& slot);
+    void tell_file(std::uint32_t number, Slot& slot);
+    void let_go(Slot& slot) const;
     void on_change(std::size_t worker, Transition change);
     void on_status(std::size_t worker, Status status);
     [[nodiscard]] Slot* slot_from(std::size_t worker, CheckId wire_id, Time at);
@@ -92,7 +108,12 @@ private:
     void send_drops(const std::vector<std::uint32_t>& slots);
     [[nodiscard]] CheckSpec wire_spec(std::uint32_t slot) const;
 
+    asio::io_context& io_;
+    Options options_;
     Callbacks callbacks_;
+    bool is_started_ = false;
+    Runner* runner_ = nullptr;
+    std::shared_ptr<WorkerClient*> self_;  // the runner's callbacks hold it weakly
     std::vector<std::unique_ptr<Supervisor>> workers_;
     std::vector<std::unique_ptr<Slot>> slots_;
     std::vector<std::uint32_t> free_slots_;

@@ -27,9 +27,19 @@ std::uint64_t tag_of(std::uint32_t slot, std::uint32_t run) {
     return std::uint64_t{run} << 32U | slot;
 }
 
+// The deadline of a command is the runner's business; this is for a runner that says nothing.
+constexpr Duration kRunnerMargin = std::chrono::seconds(2);
+
+bool has_no_socket(Transport transport) {
+    return transport == Transport::command || transport == Transport::file;
+}
+
 std::string no_socket(int error_number) {
     if (is_own_fault(error_number)) return connect_error(error_number);
     if (error_number == ENODEV) return "not checked: there is no such interface";
+    if (error_number == kAnswersAreRefused)
+        return "not checked: this host holds the service's address and refuses answers from it "
+               "(accept_local)";
     if (error_number == EPERM) return "not checked: lvsd may not make such a socket";
     return "not checked: lvsd could not make the socket: " + std::generic_category().message(error_number);
 }
@@ -49,7 +59,8 @@ struct Driver::Check {
           target(spec.target),
           plan(std::move(shared_plan)),
           schedule(spec.interval, spec.jitter, identity(spec)),
-          health(spec.rise, spec.fall, spec.initial),
+          health(plan->transport() == Transport::file ? 1 : spec.rise,
+                 plan->transport() == Transport::file ? 1 : spec.fall, spec.initial),
           interval(spec.interval),
           timeout(spec.timeout),
           fast_interval(spec.fast_interval == Duration::zero() ? spec.interval : spec.fast_interval) {
@@ -164,13 +175,37 @@ void Driver::refuse(CheckId id, int error_number, Time now) {
     conclude(*check, Verdict::skipped(no_socket(error_number)), now);
 }
 
-void Driver::start(Check& check, Time now, Fd made) {
-    counters_.lag.add(now - check.due);
+void Driver::tell(CheckId id, const CommandEnd& end, Time now) {
+    auto* check = find(id);
+    if (!check || !check->run || check->plan->transport() != Transport::command) return;
+    auto verdict = check->run->on_command(end);
+    finish(*check, std::move(verdict), now);
+}
+
+void Driver::tell(CheckId id, const FileText& file, Time now) {
+    auto* check = find(id);
+    if (!check || check->plan->transport() != Transport::file) return;
+    if (!check->run) begin(*check, now);
+    auto verdict = check->run->on_file(file);
+    finish(*check, std::move(verdict), now);
+}
+
+void Driver::begin(Check& check, Time now) {
     ++counters_.started;
     check.started = now;
     check.run_number = ++run_number_;
     check.run = std::make_unique<Run>(check.plan, check.target, mix(secret_ + check.run_number));
     ++running_;
+}
+
+void Driver::start(Check& check, Time now, Fd made) {
+    counters_.lag.add(now - check.due);
+    begin(check, now);
+    if (has_no_socket(check.plan->transport())) {
+        timers_.set(static_cast<std::uint32_t>(check.id), now + check.timeout + kRunnerMargin);
+        on_ask_(check.id);
+        return;
+    }
     if (auto verdict = check.run->open(check.target, check.binding.get(), std::move(made))) {
         finish(check, *std::move(verdict), now);
         return;
@@ -197,11 +232,13 @@ void Driver::conclude(Check& check, Verdict verdict, Time now) {
     check.has_news = true;
     ++check.runs;
     const bool weight_changed =
-        verdict.outcome != Outcome::unchecked && verdict.weight_percent != check.last.weight_percent;
+        verdict.outcome != Outcome::unchecked &&
+        (verdict.weight_percent != check.last.weight_percent || verdict.advice != check.last.advice);
     bool state_changed = false;
     if (verdict.outcome == Outcome::unchecked) {
         ++counters_.unchecked;
         verdict.weight_percent = check.last.weight_percent;
+        verdict.advice = check.last.advice;
     } else {
         if (verdict.outcome == Outcome::failed) ++check.failures;
         state_changed = check.health.on_result(verdict.outcome == Outcome::ok);
@@ -268,7 +305,9 @@ void Driver::on_event(std::uint64_t tag, std::uint32_t events) {
 void Driver::on_timer(std::uint32_t slot, Time now) {
     auto& check = *checks_[slot];
     if (check.run) {
-        auto verdict = check.run->on_deadline(check.timeout);
+        auto verdict = has_no_socket(check.plan->transport())
+                           ? Verdict::skipped("not checked: the runner of scripts and files does not answer")
+                           : check.run->on_deadline(check.timeout);
         finish(check, std::move(verdict), now);
     } else if (!check.aid) {
         start(check, now, {});
@@ -291,6 +330,7 @@ Transition Driver::transition(CheckId id) const {
     return {.id = id,
             .state = check->health.state(),
             .weight_percent = check->last.weight_percent,
+            .advice = check->last.advice,
             .latency = check->latency,
             .at = check->ended,
             .reason = check->last.reason};
@@ -304,6 +344,7 @@ std::optional<Status> Driver::take_status(CheckId id) {
                   .outcome = check->last.outcome,
                   .against = check->health.against(),
                   .weight_percent = check->last.weight_percent,
+                  .advice = check->last.advice,
                   .certificate_days = check->last.certificate_days,
                   .latency = check->latency,
                   .at = check->ended,

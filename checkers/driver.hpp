@@ -38,7 +38,8 @@ public:
     };
 
     // on_change: the check's state or weight is another one. on_ask: the check is going to run and needs a
-    // ready-made socket; give() or refuse() answers. Neither may call back into the driver but for queries.
+    // ready-made socket, or runs and needs its command or file; give(), refuse() or tell() answers. Neither
+    // may call back into the driver but for queries.
     explicit Driver(std::function<void(CheckId)> on_change, std::function<void(CheckId)> on_ask = {});
     ~Driver();
     Driver(const Driver&) = delete;
@@ -53,6 +54,8 @@ public:
     // The answer to on_ask. Without a question it is dropped.
     void give(CheckId id, Fd socket, Time now);
     void refuse(CheckId id, int error_number, Time now);
+    void tell(CheckId id, const CommandEnd& end, Time now);
+    void tell(CheckId id, const FileText& file, Time now);  // also without a question
 
     // Watches one file descriptor for the owner of the driver. events: EPOLLIN, EPOLLOUT.
     [[nodiscard]] Result<void> watch(int fd, std::uint32_t events,
@@ -79,6 +82,7 @@ private:
     [[nodiscard]] Time first_start(const Check& check, Time now);
     void ask(Check& check, Time now);
     void start(Check& check, Time now, Fd made);
+    void begin(Check& check, Time now);
     void finish(Check& check, Verdict verdict, Time now);
     void conclude(Check& check, Verdict verdict, Time now);
     void arm(Check& check, Time now);

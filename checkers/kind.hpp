@@ -21,6 +21,8 @@ extern const Kind kUdp;
 extern const Kind kDns;
 extern const Kind kSmtp;
 extern const Kind kAgent;
+extern const Kind kScript;
+extern const Kind kFile;
 [[nodiscard]] const Kind& tls_kind();
 [[nodiscard]] const Kind& https_kind();
 

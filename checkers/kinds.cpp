@@ -11,7 +11,8 @@ namespace {
 
 // In the order of the manual.
 std::span<const Kind* const> all() {
-    static const std::array kAll{&kTcp, &kHttp, &https_kind(), &tls_kind(), &kUdp, &kDns, &kSmtp, &kAgent};
+    static const std::array kAll{&kTcp, &kHttp, &https_kind(), &tls_kind(), &kUdp,
+                                 &kDns, &kSmtp, &kAgent,       &kScript,    &kFile};
     return kAll;
 }
 
@@ -53,6 +54,7 @@ Result<PlanPtr> make_plan(std::string_view kind, const Params& params) {
 }
 
 bool needs_made_socket(const CheckSpec& spec, Transport transport) {
+    if (transport == Transport::command || transport == Transport::file) return false;
     return spec.fwmark != 0 || !spec.interface.empty() || spec.through || transport == Transport::icmp;
 }
 

@@ -4,6 +4,7 @@
 // quantile is right to about 9 %.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -12,6 +13,14 @@
 
 namespace lvs::checkers {
 
+// The upper bounds of the histogram that is shown; what is later than the last falls into one more bucket.
+inline constexpr std::array<Duration, 10> kLagBounds{
+    std::chrono::milliseconds(1),   std::chrono::milliseconds(2),   std::chrono::milliseconds(5),
+    std::chrono::milliseconds(10),  std::chrono::milliseconds(20),  std::chrono::milliseconds(50),
+    std::chrono::milliseconds(100), std::chrono::milliseconds(200), std::chrono::milliseconds(500),
+    std::chrono::seconds(1)};
+using LagCounts = std::array<std::uint32_t, kLagBounds.size() + 1>;
+
 class LagHistogram {
 public:
     void add(Duration lag) {
@@ -19,6 +28,8 @@ public:
             static_cast<std::uint64_t>(std::max<std::int64_t>(0, lag / std::chrono::microseconds(1)));
         ++buckets_.at(bucket_of(us));
         ++count_;
+        const auto bound = std::lower_bound(kLagBounds.begin(), kLagBounds.end(), lag);
+        ++counts_.at(static_cast<std::size_t>(bound - kLagBounds.begin()));
         max_ = std::max(max_, lag);
     }
 
@@ -34,6 +45,7 @@ public:
     }
     [[nodiscard]] Duration max() const { return max_; }
     [[nodiscard]] std::uint64_t count() const { return count_; }
+    [[nodiscard]] const LagCounts& counts() const { return counts_; }
 
 private:
     static constexpr std::size_t kPerDoubling = 8;
@@ -52,6 +64,7 @@ private:
 
     std::array<std::uint32_t, kBuckets> buckets_{};
     std::uint64_t count_ = 0;
+    LagCounts counts_{};
     Duration max_{};
 };
 

@@ -37,6 +37,18 @@ Verdict Probe::on_error(int error_number, const Progress& progress) {
     return Verdict::bad(stream_error(error_number) + after_bytes(progress.received));
 }
 
+Verdict Probe::on_command(const CommandEnd& /*end*/) {
+    return Verdict::skipped("not checked: no command was expected");
+}
+
+Verdict Probe::on_file(const FileText& /*file*/) {
+    return Verdict::skipped("not checked: no file was expected");
+}
+
+Command Plan::command(const Endpoint& /*target*/) const {
+    return {};
+}
+
 Verdict Probe::on_deadline(const Progress& progress) {
     if (!progress.connected) return Verdict::bad("no connection in " + in_words(progress.timeout));
     auto text = "no answer in " + in_words(progress.timeout);

@@ -23,6 +23,18 @@ std::string_view to_string(Outcome outcome) {
     return "";
 }
 
+std::string_view to_string(Advice advice) {
+    switch (advice) {
+        case Advice::none:
+            return "none";
+        case Advice::drain:
+            return "drain";
+        case Advice::maint:
+            return "maint";
+    }
+    return "";
+}
+
 std::string in_words(Duration value) {
     using std::chrono::milliseconds;
     using std::chrono::seconds;

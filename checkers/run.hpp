@@ -33,6 +33,10 @@ public:
     // To be watched edge-triggered, for input and output.
     [[nodiscard]] int fd() const { return fd_.get(); }
     [[nodiscard]] std::optional<Verdict> on_event(std::uint32_t epoll_events);
+    // Instead of all that, where the plan's transport is not a socket.
+    [[nodiscard]] Verdict on_command(const CommandEnd& end) { return probe_->on_command(end); }
+    [[nodiscard]] Verdict on_file(const FileText& file) { return probe_->on_file(file); }
+    [[nodiscard]] bool has_socket() const { return fd_.is_open(); }
     [[nodiscard]] Verdict on_deadline(Duration timeout) { return probe_->on_deadline(progress(timeout)); }
 
 private:

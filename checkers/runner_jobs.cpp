@@ -22,6 +22,7 @@ namespace {
 
 // A program that does not die of SIGKILL is stuck in the kernel: its end is reported without it.
 constexpr Duration kUnkillable = std::chrono::seconds(1);
+constexpr rlim_t kUsualFiles = 1024;
 constexpr int kMaxReads = 64;  // of 4 KiB at a time, then others have their turn
 
 struct Pipe {
@@ -65,8 +66,11 @@ bool prepare(const Command& command, const ChildFiles& files, pid_t runner) {
     sigemptyset(&none);
     for (int signal = 1; signal < SIGRTMAX; ++signal)
         std::signal(signal, SIG_DFL);
-    const rlimit usual{.rlim_cur = 1024, .rlim_max = 524'288};
-    static_cast<void>(setrlimit(RLIMIT_NOFILE, &usual));
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > kUsualFiles) {
+        limit.rlim_cur = kUsualFiles;
+        static_cast<void>(setrlimit(RLIMIT_NOFILE, &limit));
+    }
     umask(022);
     // The parent's death is asked for after the change of user, which forgets it.
     return sigprocmask(SIG_SETMASK, &none, nullptr) == 0 && dup2(files.input, 0) == 0 &&

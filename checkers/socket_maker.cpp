@@ -41,7 +41,14 @@ bool close_icmp_ears(int fd, Family family) {
            set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, on);
 }
 
-// The address packets to `server` come from, as the routing table says.
+bool bind_source(int fd, const IpAddress& source) {
+    const auto address = socket_address({source, 0});
+    return set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1) &&
+           bind(fd, address.get(), address.size) == 0;
+}
+
+}  // namespace
+
 std::optional<IpAddress> source_towards(const IpAddress& server) {
     const Fd fd(socket(server.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     const auto address = socket_address({server, 9});
@@ -56,14 +63,6 @@ std::optional<IpAddress> source_towards(const IpAddress& server) {
     const auto& in = reinterpret_cast<const sockaddr_in6&>(own.storage);
     return IpAddress::from_bytes({reinterpret_cast<const std::uint8_t*>(&in.sin6_addr), 16});
 }
-
-bool bind_source(int fd, const IpAddress& source) {
-    const auto address = socket_address({source, 0});
-    return set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1) &&
-           bind(fd, address.get(), address.size) == 0;
-}
-
-}  // namespace
 
 Result<Fd> make_socket(const CheckSpec& spec, Transport transport) {
     const auto family = spec.target.address.family();

@@ -11,6 +11,9 @@
 
 namespace lvs::checkers {
 
+// The address packets to `target` come from, as the routing table says; an address of this host is its own.
+[[nodiscard]] std::optional<IpAddress> source_towards(const IpAddress& target);
+
 [[nodiscard]] Result<Fd> make_socket(const CheckSpec& spec, Transport transport);
 
 }  // namespace lvs::checkers

@@ -13,6 +13,8 @@ enum class Type : std::uint8_t {
     put = 1,
     drop = 2,
     sockets = 3,
+    command_done = 4,
+    file_holds = 5,
     hello = 16,
     changes = 17,
     statuses = 18,
@@ -58,6 +60,7 @@ void put_entry(Writer& out, const Transition& value) {
     out.number(static_cast<std::uint32_t>(value.id));
     out.number(static_cast<std::uint8_t>(value.state));
     put_optional(out, value.weight_percent);
+    out.number(static_cast<std::uint8_t>(value.advice));
     out.duration(value.latency);
     out.duration(value.at.time_since_epoch());
     out.text(value.reason);
@@ -67,6 +70,7 @@ void get_entry(Reader& in, Transition& value) {
     value.id = get_id(in);
     value.state = in.choice<State>(2);
     value.weight_percent = get_optional<std::uint16_t>(in);
+    value.advice = in.choice<Advice>(2);
     value.latency = in.duration();
     value.at = Time(in.duration());
     value.reason = get_reason(in);
@@ -78,6 +82,7 @@ void put_entry(Writer& out, const Status& value) {
     out.number(static_cast<std::uint8_t>(value.outcome));
     out.number(value.against);
     put_optional(out, value.weight_percent);
+    out.number(static_cast<std::uint8_t>(value.advice));
     out.boolean(value.certificate_days.has_value());
     if (value.certificate_days) out.number(static_cast<std::uint32_t>(*value.certificate_days));
     out.duration(value.latency);
@@ -93,6 +98,7 @@ void get_entry(Reader& in, Status& value) {
     value.outcome = in.choice<Outcome>(2);
     value.against = in.number<std::uint32_t>();
     value.weight_percent = get_optional<std::uint16_t>(in);
+    value.advice = in.choice<Advice>(2);
     if (in.boolean()) value.certificate_days = static_cast<std::int32_t>(in.number<std::uint32_t>());
     value.latency = in.duration();
     value.at = Time(in.duration());
@@ -119,6 +125,8 @@ void put_body(Writer& out, const Heartbeat& value) {
     out.number(value.unchecked);
     out.number(value.configured);
     out.number(value.running);
+    for (const auto count : value.lag_counts)
+        out.number(count);
 }
 
 Heartbeat get_heartbeat(Reader& in) {
@@ -130,6 +138,8 @@ Heartbeat get_heartbeat(Reader& in) {
     value.unchecked = in.number<std::uint64_t>();
     value.configured = in.number<std::uint32_t>();
     value.running = in.number<std::uint32_t>();
+    for (auto& count : value.lag_counts)
+        count = in.number<std::uint32_t>();
     return value;
 }
 
@@ -157,6 +167,12 @@ constexpr Type type_of(const Drop& /*unused*/) {
 }
 constexpr Type type_of(const Sockets& /*unused*/) {
     return Type::sockets;
+}
+constexpr Type type_of(const CommandDone& /*unused*/) {
+    return Type::command_done;
+}
+constexpr Type type_of(const FileHolds& /*unused*/) {
+    return Type::file_holds;
 }
 constexpr Type type_of(const Ask& /*unused*/) {
     return Type::ask;
@@ -195,6 +211,36 @@ void put_body(Writer& out, const Drop& value) {
 }
 void put_body(Writer& out, const Sockets& value) {
     put_list(out, value.answers);
+}
+void put_body(Writer& out, const CommandDone& value) {
+    put_entry(out, value.id);
+    out.number(static_cast<std::uint8_t>(value.end.how));
+    out.number(static_cast<std::uint32_t>(value.end.number));
+    out.duration(value.end.took);
+    out.text(value.end.output);
+    out.text(value.end.errors);
+}
+CommandDone get_command_done(Reader& in) {
+    CommandDone value;
+    value.id = get_id(in);
+    value.end.how = in.choice<CommandEnd::How>(4);
+    value.end.number = static_cast<int>(in.number<std::uint32_t>());
+    value.end.took = in.duration();
+    value.end.output = in.text(CommandEnd::kMaxTail);
+    value.end.errors = in.text(CommandEnd::kMaxTail);
+    return value;
+}
+void put_body(Writer& out, const FileHolds& value) {
+    put_entry(out, value.id);
+    out.number(static_cast<std::uint32_t>(value.file.error));
+    out.text(value.file.text);
+}
+FileHolds get_file_holds(Reader& in) {
+    FileHolds value;
+    value.id = get_id(in);
+    value.file.error = static_cast<int>(in.number<std::uint32_t>());
+    value.file.text = in.text(FileText::kMaxFile);
+    return value;
 }
 void put_body(Writer& out, const Ask& value) {
     put_list(out, value.ids);
@@ -249,6 +295,14 @@ Result<ToWorker> decode_to_worker(std::span<const std::uint8_t> bytes) {
         case static_cast<std::uint8_t>(Type::sockets): {
             Sockets sockets{get_list<SocketAnswer>(in)};
             return finish<ToWorker>(in, std::move(sockets));
+        }
+        case static_cast<std::uint8_t>(Type::command_done): {
+            auto done = get_command_done(in);
+            return finish<ToWorker>(in, std::move(done));
+        }
+        case static_cast<std::uint8_t>(Type::file_holds): {
+            auto holds = get_file_holds(in);
+            return finish<ToWorker>(in, std::move(holds));
         }
         default:
             return fail(std::errc::bad_message, "unknown type of checker message");

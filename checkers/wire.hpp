@@ -3,7 +3,8 @@
 // The language between the daemon and its checker workers: datagrams on a SOCK_SEQPACKET pair, each one
 // message.
 //
-//   daemon -> worker   Put (checks to add or change), Drop (checks to forget), Sockets (what Ask asked for)
+//   daemon -> worker   Put (checks to add or change), Drop (checks to forget), Sockets, CommandDone,
+//                      FileHolds (what Ask asked for)
 //   worker -> daemon   Hello (first message), Changes (transitions), Statuses (last results), Heartbeat (once
 //                      a second), Ask (checks that are about to run and need something of the daemon)
 //
@@ -27,6 +28,7 @@
 #include <vector>
 
 #include "checkers/checkers.hpp"
+#include "checkers/lag.hpp"
 
 namespace lvs::checkers {
 
@@ -35,6 +37,7 @@ struct Transition {
     CheckId id{};
     State state = State::unknown;
     std::optional<std::uint16_t> weight_percent;
+    Advice advice = Advice::none;
     Duration latency{};  // of the run that decided
     Time at{};           // CLOCK_MONOTONIC, the same in both processes
     std::string reason;
@@ -47,6 +50,7 @@ struct Status {
     Outcome outcome = Outcome::unchecked;  // of the last run
     std::uint32_t against = 0;             // results in a row that contradict the state
     std::optional<std::uint16_t> weight_percent;
+    Advice advice = Advice::none;
     std::optional<std::int32_t> certificate_days;
     Duration latency{};
     Time at{};
@@ -85,7 +89,19 @@ struct Sockets {
     std::vector<SocketAnswer> answers;
     friend bool operator==(const Sockets&, const Sockets&) = default;
 };
-using ToWorker = std::variant<Put, Drop, Sockets>;
+// What became of the command of a check that asked.
+struct CommandDone {
+    CheckId id{};
+    CommandEnd end;
+    friend bool operator==(const CommandDone&, const CommandDone&) = default;
+};
+// What the file of a check holds: when it asks, and when that changes.
+struct FileHolds {
+    CheckId id{};
+    FileText file;
+    friend bool operator==(const FileHolds&, const FileHolds&) = default;
+};
+using ToWorker = std::variant<Put, Drop, Sockets, CommandDone, FileHolds>;
 
 struct Hello {
     std::uint32_t version = kVersion;
@@ -110,6 +126,7 @@ struct Heartbeat {
     std::uint64_t unchecked = 0;
     std::uint32_t configured = 0;  // gauge
     std::uint32_t running = 0;     // gauge
+    LagCounts lag_counts{};        // by kLagBounds
     friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
 struct Ask {

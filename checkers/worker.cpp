@@ -83,6 +83,10 @@ void Worker::obey(const wire::ToWorker& message, std::vector<Fd>& sockets) {
             changes_.erase(id);
             driver_.drop(id);
         }
+    } else if (const auto* done = std::get_if<wire::CommandDone>(&message)) {
+        driver_.tell(done->id, done->end, now);
+    } else if (const auto* holds = std::get_if<wire::FileHolds>(&message)) {
+        driver_.tell(holds->id, holds->file, now);
     } else {
         hand_over(std::get<wire::Sockets>(message), sockets);
     }
@@ -126,7 +130,8 @@ void Worker::beat(Time now) {
                                     .started = counters.started,
                                     .unchecked = counters.unchecked,
                                     .configured = driver_.configured(),
-                                    .running = driver_.running()};
+                                    .running = driver_.running(),
+                                    .lag_counts = counters.lag.counts()};
     static_cast<void>(send(wire::encode(heartbeat)));
     statuses_due_ = std::min(kStatusesPerBeat, driver_.slots());
 }

@@ -61,15 +61,45 @@ void Reconcile::set_desired(Time now, Table desired, Effects& out) {
     if (stopping_) return;
     desired_ = std::move(desired);
     has_desired_ = true;
+    if (state_ == State::idle) return take_up(now, scope_of_change(), out);
+    dirty_ = true;
+    settled_ = false;
+}
+
+void Reconcile::change_desired(Time now, const std::map<ServiceKey, std::optional<Service>>& changes,
+                               Effects& out) {
+    if (stopping_ || (changes.empty() && has_desired_)) return;
+    Table wanted, held;
+    for (const auto& [key, service] : changes) {
+        desired_.erase(key);
+        if (service) {
+            desired_.emplace(key, *service);
+            wanted.emplace(key, *service);
+        }
+        if (const auto found = known_.find(key); found != known_.end()) held.insert(*found);
+    }
+    has_desired_ = true;
     if (state_ != State::idle) {
         dirty_ = true;
         settled_ = false;
         return;
     }
-    auto scope = scope_of_change();
+    const bool known = read_whole_ && !troubled_;
+    take_up(now, known ? Scope(services_of(diff(wanted, held, owned_))) : Scope(), out);
+}
+
+void Reconcile::take_up(Time now, Scope scope, Effects& out) {
     if (scope && scope->empty()) return;  // nothing changes
     settled_ = false;
     begin(now, std::move(scope), out);
+}
+
+void Reconcile::look_at(Time now, std::set<ServiceKey> keys, Effects& out) {
+    if (state_ != State::idle || !has_desired_ || keys.empty()) return;
+    const bool known = read_whole_ && !troubled_;
+    const auto next = next_look_;
+    begin(now, known ? Scope(std::move(keys)) : Scope(), out);
+    if (known) postponed_ = next;
 }
 
 void Reconcile::set_interval(Time now, Duration interval) {
@@ -195,7 +225,8 @@ void Reconcile::trouble(Time now, std::optional<Error> error, Effects& out) {
 
 void Reconcile::finish_cycle(Time now, Effects& out) {
     state_ = State::idle;
-    next_look_ = now + (troubled_ ? retry_ : options_.interval);
+    const auto usual = now + (troubled_ ? retry_ : options_.interval);
+    next_look_ = std::min(usual, std::exchange(postponed_, std::nullopt).value_or(usual));
     if (stopping_ == AtStop::remove && !std::exchange(removing_, true)) {
         dirty_ = false;
         return begin(now, owned_, out);

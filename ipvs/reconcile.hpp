@@ -24,6 +24,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -122,6 +123,10 @@ public:
     void set_desired(Time now, Table desired, Effects& out);
     void set_interval(Time now, Duration interval);
     void look_now(Time now, Effects& out);  // compare the whole table as soon as possible
+    // Read and compare these. Nothing happens while a cycle runs: it reads anyway.
+    void look_at(Time now, std::set<ServiceKey> keys, Effects& out);
+    // set_desired() for those who know what changed: the named services, absent ones go.
+    void change_desired(Time now, const std::map<ServiceKey, std::optional<Service>>& changes, Effects& out);
     // Ends with Stopped after one attempt, successful or not.
     void stop(Time now, AtStop what, Effects& out);
 
@@ -150,6 +155,7 @@ private:
     void finish_cycle(Time now, Effects& out);
     void own(Owned owned, Effects& out);
     [[nodiscard]] Scope scope_of_change() const;
+    void take_up(Time now, Scope scope, Effects& out);
 
     ReconcileOptions options_;
     Table desired_;
@@ -171,6 +177,7 @@ private:
     std::vector<CommandError> errors_;  // ... and what was refused
     Duration retry_{};                  // the last back-off; 0 = none
     std::optional<Time> next_look_;
+    std::optional<Time> postponed_;  // the whole look that was due when a look_at() began
 };
 
 }  // namespace lvs::ipvs

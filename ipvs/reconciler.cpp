@@ -42,6 +42,18 @@ void Reconciler::set_interval(Duration interval) {
     arm();
 }
 
+void Reconciler::change_desired(const std::map<ServiceKey, std::optional<Service>>& changes) {
+    Effects effects;
+    machine_.change_desired(monotonic_now(), changes, effects);
+    perform(std::move(effects));
+}
+
+void Reconciler::look_at(std::set<ServiceKey> keys) {
+    Effects effects;
+    machine_.look_at(monotonic_now(), std::move(keys), effects);
+    perform(std::move(effects));
+}
+
 void Reconciler::look_now() {
     Effects effects;
     machine_.look_now(monotonic_now(), effects);
@@ -75,8 +87,10 @@ void Reconciler::read(const StartRead& effect) {
         const auto self = weak.lock();
         if (!self) return;
         Effects effects;
+        const bool good = table.has_value();
         (*self)->machine_.on_read(monotonic_now(), std::move(table), effects);
         (*self)->perform(std::move(effects));
+        if (good && (*self)->on_table_) (*self)->on_table_();
     });
 }
 

@@ -36,7 +36,11 @@ public:
 
     void set_desired(Table desired);
     void set_interval(Duration interval);
+    void change_desired(const std::map<ServiceKey, std::optional<Service>>& changes);
     void look_now();
+    void look_at(std::set<ServiceKey> keys);
+    // Called whenever (part of) the kernel's table was read; table() is up to date then.
+    void on_table(std::function<void()> handler) { on_table_ = std::move(handler); }
     // `done` is called once our entries are removed, or could not be, or at once when they are kept.
     void stop(AtStop what, std::function<void()> done);
 
@@ -57,6 +61,7 @@ private:
     Reconcile machine_;
     asio::steady_timer timer_;
     std::function<void()> stopped_;
+    std::function<void()> on_table_;
     std::shared_ptr<Reconciler*> self_;  // handlers in flight hold it weakly; dies with this object
 };
 

@@ -154,6 +154,7 @@ enum class Trouble : std::uint8_t {
     route_add,       // a route or rule could not be added
     route_remove,    // a route or rule could not be removed
     netlink,         // interface changes were lost and read again
+    discarded,       // adverts are refused, for the reason `discard`; told once a minute per reason at most
 };
 [[nodiscard]] std::string_view to_string(Trouble trouble);  // "address-add"
 
@@ -170,6 +171,7 @@ struct Event {
     Waiting waiting = Waiting::none;  // waiting: none = it runs again
     Trouble trouble = Trouble::none;
     int error = 0;  // trouble: errno
+    Discard discard = Discard::truncated;
     std::optional<IpAddress> address = std::nullopt;
 };
 inline constexpr std::size_t kEventCapacity = 4096;
@@ -209,13 +211,23 @@ struct RouterStatus {
 };
 
 inline constexpr std::size_t kMaxPeers = 16;
+// How late the timers of the speaker thread were, by the clock that also counts what the machine slept.
+struct Lateness {
+    static constexpr std::array<Duration, 7> kBounds{
+        std::chrono::microseconds(100), std::chrono::milliseconds(1),   std::chrono::milliseconds(5),
+        std::chrono::milliseconds(10),  std::chrono::milliseconds(100), std::chrono::seconds(1),
+        std::chrono::seconds(10)};
+    std::array<std::uint64_t, kBounds.size() + 1> classes{};  // up to each bound, and later
+    Duration sum{}, worst{};
+    void add(Duration late);
+    [[nodiscard]] std::uint64_t count() const;
+};
 
 struct Snapshot {
     std::vector<RouterStatus> routers;  // in the order of apply(), IPv4 before IPv6
     bool realtime = false, memory_locked = false;
     std::uint64_t wakeups = 0;
-    Duration latest_wakeup{};        // the worst lateness of a timer
-    std::uint64_t late_wakeups = 0;  // more than 5 ms late
+    Lateness lateness;
     std::uint64_t events_lost = 0;
     std::array<std::uint64_t, kDiscards> discarded{};  // packets that belong to no router of ours
 };

@@ -21,6 +21,17 @@ constexpr std::uint32_t kAnnounceBudget = 256;  // frames of one router in one t
 constexpr std::uint32_t kAnnounceSlice = 64;    // tokens worth waking up for
 constexpr Duration kLate = std::chrono::milliseconds(5);
 
+Time read_clock(clockid_t clock) {
+    timespec now{};
+    ::clock_gettime(clock, &now);
+    return Time(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+}
+
+// The owner's clock stands still meanwhile.
+Time owners(Time time) {
+    return time - (read_clock(CLOCK_BOOTTIME) - read_clock(CLOCK_MONOTONIC));
+}
+
 // Memory locked as it is touched: resident size stays what is used. Memory mapped later is not covered.
 bool lock_memory() {
     return ::mlockall(MCL_CURRENT | MCL_ONFAULT) == 0;
@@ -28,10 +39,9 @@ bool lock_memory() {
 
 }  // namespace
 
+// The clock of the machines. It goes on while the computer sleeps, so that a sleep is noticed as a stall.
 Time monotonic_now() {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return Time(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+    return read_clock(CLOCK_BOOTTIME);
 }
 
 Engine::Engine(SpeakerOptions options, Shared& shared) : options_(options), shared_(shared) {}
@@ -136,11 +146,8 @@ void Engine::run_timers() {
     const auto* first = timers_.first();
     if (first == nullptr || *first->heap_time > now) return;
     const Duration late = now - *first->heap_time;
-    latest_wakeup_ = std::max(latest_wakeup_, late);
-    if (late > kLate) {
-        ++late_wakeups_;
-        receive_all();  // a machine may only decide after it heard everything
-    }
+    lateness_.add(late);
+    if (late > kLate) receive_all();  // a machine may only decide after it heard everything
     while (auto* due = timers_.first()) {
         if (*due->heap_time > now) break;
         due->advance(std::max(now, *due->heap_time));
@@ -237,7 +244,7 @@ void Engine::receive(Wire& wire) {
         if (instance == nullptr) {
             count(advert ? Discard::vrid : advert.error());
         } else if (!advert) {
-            instance->count(advert.error());
+            instance->refuse(monotonic_now(), advert.error());
         } else {
             instance->receive(monotonic_now(), *advert, packet->envelope);
             after(*instance);
@@ -435,6 +442,7 @@ void Engine::apply_one(std::uint32_t id, Family family, const RouterSpec& spec) 
 void Engine::emit(RawEvent event) {
     if (event.kind == Event::Kind::state) roles_changed_ = true;
     event.seq = ++seq_;
+    event.time = owners(event.time);
     if (!shared_.events.push(event)) ++events_lost_;
     shared_.events_ready.notify();
 }
@@ -443,17 +451,20 @@ Snapshot Engine::snapshot() const {
     Snapshot result;
     for (const auto& key : order_)
         result.routers.push_back(instances_.at(key)->status());
-    for (auto& router : result.routers)
+    for (auto& router : result.routers) {
+        router.since = owners(router.since);
+        for (auto& peer : router.peers)
+            peer.heard = owners(peer.heard);
         for (auto& track : router.tracks) {
             const auto found = std::find_if(trackers_.begin(), trackers_.end(),
                                             [&](const auto& w) { return w.spec.name == track.tracker; });
             if (found != trackers_.end()) track.health = found->tracker.health();
         }
+    }
     result.realtime = realtime_;
     result.memory_locked = memory_locked_;
     result.wakeups = wakeups_;
-    result.latest_wakeup = latest_wakeup_;
-    result.late_wakeups = late_wakeups_;
+    result.lateness = lateness_;
     result.events_lost = events_lost_;
     result.discarded = discarded_;
     return result;

@@ -65,6 +65,7 @@ private:
     void post(AddressJob job) override { addresses_.post(std::move(job)); }
     [[nodiscard]] const Link* link(const std::string& name) const override { return links_.find(name); }
     std::size_t send_frames(int index, std::span<const FrameSocket::Frame> frames) override;
+    bool may_tell(Time now) override { return telling_.take(now, 1) == 1; }
     int send_frame(int index, std::span<const std::uint8_t> frame) override;
     [[nodiscard]] Result<void> clear_leftovers();
 
@@ -130,8 +131,9 @@ private:
     bool moving_ = false;
     bool quit_ = false;
     bool realtime_ = false, memory_locked_ = false;
-    std::uint64_t seq_ = 0, events_lost_ = 0, wakeups_ = 0, late_wakeups_ = 0, overruns_ = 0;
-    Duration latest_wakeup_{};
+    std::uint64_t seq_ = 0, events_lost_ = 0, wakeups_ = 0, overruns_ = 0;
+    Lateness lateness_;
+    Pacer telling_{1, 16};  // events that strangers cause
     std::array<std::uint64_t, kDiscards> discarded_{};
 };
 

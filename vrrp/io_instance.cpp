@@ -10,6 +10,7 @@ namespace lvs::vrrp::io {
 namespace {
 
 constexpr Duration kLateAdvert = std::chrono::milliseconds(5);
+constexpr Duration kTellAgain = std::chrono::minutes(1);
 
 }  // namespace
 
@@ -28,9 +29,13 @@ Instance::~Instance() {
 void Instance::take_addresses(const RouterSpec& spec) {
     addresses_.clear();
     wire_list_.clear();
-    for (const auto& prefix : spec.addresses) {
-        if (prefix.address.family() != family_) continue;
-        addresses_.push_back(prefix);
+    for (const auto& prefix : spec.addresses)
+        if (prefix.address.family() == family_) addresses_.push_back(prefix);
+    // RFC 9568 5.2.9: the link-local address comes first.
+    std::stable_partition(addresses_.begin(), addresses_.end(), [&](const auto& prefix) {
+        return family_ == Family::ipv6 && prefix.address.is_link_local();
+    });
+    for (const auto& prefix : addresses_) {
         const auto bytes = prefix.address.bytes();
         wire_list_.insert(wire_list_.end(), bytes.begin(), bytes.end());
     }
@@ -240,12 +245,36 @@ void Instance::stop(Time now, Reason reason) {
 // ---- what happens to the machine --------------------------------------------------------------------------
 
 void Instance::receive(Time now, const Advert& advert, const Envelope& envelope) {
-    if (const auto why = refuse(policy_, envelope, advert)) return count(*why);
+    if (const auto why = vrrp::refuse(policy_, envelope, advert)) return refuse(now, *why);
     if (spec_.checksum == ChecksumMode::automatic) checksum_ = advert.checksum;
     check_list(now, advert);
     note_peer(now, envelope.source, advert.priority);
+    const auto before = machine_.counters().discarded;
     machine_.handle(now, Received{advert, envelope.source}, effects_);
     perform(now);
+    for (const auto why : {Discard::version, Discard::interval})
+        if (machine_.counters().discarded[static_cast<std::size_t>(why)] !=
+            before[static_cast<std::size_t>(why)])
+            tell(now, why);
+}
+
+void Instance::refuse(Time now, Discard discard) {
+    machine_.count(discard);
+    tell(now, discard);
+}
+
+// Anybody on the network can make us refuse adverts, at any rate.
+void Instance::tell(Time now, Discard discard) {
+    auto& last = told_[static_cast<std::size_t>(discard)];
+    if (last && now - *last < kTellAgain) return;
+    if (!host_.may_tell(now)) return;
+    last = now;
+    host_.emit({.kind = Event::Kind::trouble,
+                .router = id_,
+                .time = now,
+                .family = family_,
+                .trouble = Trouble::discarded,
+                .discard = discard});
 }
 
 // RFC 9568 7.1: another list is a misconfiguration to report, not a reason to drop the packet.

@@ -25,6 +25,7 @@ struct RawEvent {
     Waiting waiting = Waiting::none;
     Trouble trouble = Trouble::none;
     int error = 0;
+    Discard discard = Discard::truncated;
     std::optional<IpAddress> address = std::nullopt;
 };
 
@@ -50,6 +51,8 @@ public:
     virtual void post(AddressJob job) = 0;
     [[nodiscard]] virtual const Link* link(const std::string& name) const = 0;
     virtual std::size_t send_frames(int index, std::span<const FrameSocket::Frame> frames) = 0;
+    // Whether what a stranger causes may be told now.
+    [[nodiscard]] virtual bool may_tell(Time now) = 0;
     virtual int send_frame(int index, std::span<const std::uint8_t> frame) = 0;
 };
 
@@ -83,7 +86,7 @@ public:
     void restore();  // puts back what may be missing
     void on_address_removed(const MarkedAddress& address);
     void on_device_removed(Time now, int device, const Link* link);
-    void count(Discard discard) { machine_.count(discard); }
+    void refuse(Time now, Discard discard);
     [[nodiscard]] const Policy& policy() const { return policy_; }
     [[nodiscard]] Member member() const { return machine_.member(); }
     void promote(Time now);
@@ -130,6 +133,7 @@ private:
     void take_addresses(const RouterSpec& spec);
     void take_policy(const RouterSpec& spec);
     void check_list(Time now, const Advert& advert);
+    void tell(Time now, Discard discard);
     void transmit(Time now, const Advert& advert, const IpAddress& destination);
     [[nodiscard]] FrameSocket::Frame announcement(const IpAddress& address, const Mac& mac) const;
     [[nodiscard]] std::size_t same_place(std::size_t first, std::size_t most) const;
@@ -174,6 +178,7 @@ private:
     int send_error_ = 0;
     bool list_differs_ = false;
     std::uint64_t list_mismatches_ = 0;
+    std::array<std::optional<Time>, kDiscards> told_{};
     Time since_{};
     Reason reason_ = Reason::started;
 };

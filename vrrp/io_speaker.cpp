@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <numeric>
 #include <set>
 #include <thread>
 #include <tuple>
@@ -151,8 +152,21 @@ std::string_view to_string(Trouble trouble) {
             return "route-remove";
         case Trouble::netlink:
             return "netlink";
+        case Trouble::discarded:
+            return "discarded";
     }
     return "?";
+}
+
+void Lateness::add(Duration late) {
+    const auto place = std::lower_bound(kBounds.begin(), kBounds.end(), late) - kBounds.begin();
+    ++classes[static_cast<std::size_t>(place)];
+    sum += late;
+    worst = std::max(worst, late);
+}
+
+std::uint64_t Lateness::count() const {
+    return std::accumulate(classes.begin(), classes.end(), std::uint64_t{0});
 }
 
 Speaker::Speaker(SpeakerOptions options) : impl_(std::make_unique<Impl>(options)) {}
@@ -286,6 +300,7 @@ Event Speaker::Impl::translate(const io::RawEvent& raw) const {
             .waiting = raw.waiting,
             .trouble = raw.trouble,
             .error = raw.error,
+            .discard = raw.discard,
             .address = raw.address};
 }
 

@@ -11,6 +11,7 @@ namespace {
 std::string describe_trouble(const vrrp::Event& event) {
     auto text = fmt::format("{}", vrrp::to_string(event.trouble));
     if (event.address) text += " " + to_string(*event.address);
+    if (event.trouble == vrrp::Trouble::discarded) text += fmt::format(": {}", vrrp::to_string(event.discard));
     if (event.error != 0) text += fmt::format(": {}", std::strerror(event.error));
     return text;
 }

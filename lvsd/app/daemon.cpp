@@ -37,7 +37,7 @@ Result<void> make_folder(const std::string& path, mode_t mode) {
 
 Daemon::Daemon(asio::io_context& loop, const Options& options)
     : loop_(loop), options_(options), signals_(loop), hold_timer_(loop), show_timer_(loop), watchdog_timer_(loop),
-      stop_timer_(loop) {
+      stop_timer_(loop), engine_timer_(loop), drain_timer_(loop) {
     facts_.hostname = host_name();
     facts_.started_ns = wall_clock_ns();
     facts_.config.path = options.config_path;
@@ -94,6 +94,7 @@ void Daemon::start_machines() {
     store_ = std::make_unique<ipvs::FileStore>(options_.state_dir + "/owned", boot.value_or("unknown"));
     reconciler_.emplace(loop_, *kernel_, *store_, ipvs::ReconcileOptions{.interval = config.global.reconcile_interval},
                         [this](const ipvs::ReconcileEvent& event) { on_ipvs(event); });
+    reconciler_->on_table([this] { on_table(); });
     checkers_.emplace(
         loop_, checkers::WorkerClient::Options{.program = options_.checker_path, .user = config.global.checker_user},
         checkers::WorkerClient::Callbacks{
@@ -189,9 +190,8 @@ void Daemon::put_in_force(config::Config config) {
     facts_.config.loaded = facts_.config.last_attempt = state::WallTime(Duration(now));
     facts_.config.last_ok = true;
     facts_.config.last_error.clear();
-    report(changes);
     reconciler_->set_interval(engine_.config().global.reconcile_interval);
-    push_desired();
+    after_engine(changes);
     std::vector<checkers::CheckSpec> specs;
     for (const auto& wanted : engine_.checks())
         specs.push_back(check_spec(wanted));
@@ -244,16 +244,13 @@ void Daemon::report(const engine::Changes& changes) {
             log(service->to == engine::ServiceState::down ? Level::error : Level::notice, ev::service_state,
                 fmt::format("service {} is {}", service->service, engine::to_string(service->to)),
                 {{"from", engine::to_string(service->from)}, {"reason", service->reason}});
+        else
+            report_control(change);
     }
     if (!changes.empty()) tell_services();
 }
 
 // ---- the kernel's table -------------------------------------------------------------------------------------
-
-void Daemon::push_desired() {
-    const bool concerned = !engine_.config().services.empty() || !reconciler_->owned().empty();
-    if (concerned) reconciler_->set_desired(engine_.desired());
-}
 
 // Which IPVS this is: ours says so in its version, stock has none.
 void Daemon::ask_ipvs_version() {
@@ -320,6 +317,7 @@ void Daemon::on_router_event(const vrrp::Event& event) {
                 {{"family", to_string(event.family)},
                  {"from", vrrp::to_string(event.from)},
                  {"reason", describe(event)}});
+            if (!stopping_) on_role(event);
             break;
         case vrrp::Event::Kind::waiting:
             log(Level::notice, ev::vrrp_state, fmt::format("{}: {}", event.router, describe(event)),
@@ -417,6 +415,8 @@ void Daemon::stop() {
 
 void Daemon::finish_stop() {
     stop_timer_.cancel();
+    engine_timer_.cancel();
+    drain_timer_.cancel();
     show_timer_.cancel();
     watchdog_timer_.cancel();
     signals_.cancel();

@@ -63,6 +63,15 @@ class Daemon {
     void report(const engine::Changes& changes);
     void push_desired();
 
+    // control.cpp: what the engine decided, carried to the others
+    void after_engine(const engine::Changes& changes);
+    void report_control(const engine::Change& change);
+    void on_quorum(const engine::QuorumChanged& change);
+    void on_role(const vrrp::Event& event);
+    void on_table();
+    void arm_engine();
+    void watch_drains();
+
     // what is shown
     void touch();  // something changed: show it soon
     void refresh();
@@ -81,6 +90,8 @@ class Daemon {
     asio::steady_timer show_timer_;
     asio::steady_timer watchdog_timer_;
     asio::steady_timer stop_timer_;
+    asio::steady_timer engine_timer_;
+    asio::steady_timer drain_timer_;
 
     engine::Engine engine_;
     std::optional<checkers::WorkerClient> checkers_;
@@ -99,6 +110,8 @@ class Daemon {
     bool dirty_ = false;
     Time shown_at_{};
     bool stopping_ = false;
+    bool push_scheduled_ = false;
+    bool drain_armed_ = false;
     std::string last_status_;
 };
 

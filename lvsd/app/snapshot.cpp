@@ -112,6 +112,8 @@ state::ServerState server_state(engine::ServerState value) {
         case engine::ServerState::starting: return state::ServerState::starting;
         case engine::ServerState::up: return state::ServerState::up;
         case engine::ServerState::down: return state::ServerState::down;
+        case engine::ServerState::draining: return state::ServerState::draining;
+        case engine::ServerState::maintenance: return state::ServerState::maintenance;
         case engine::ServerState::standby: return state::ServerState::standby;
         case engine::ServerState::sorry: return state::ServerState::sorry;
     }
@@ -156,10 +158,7 @@ state::Check check(const engine::CheckWanted& wanted, const checkers::CheckInfo*
 class ServiceBuilder {
    public:
     ServiceBuilder(const engine::Engine& engine, const checkers::WorkerClient* checkers, const ipvs::Table* kernel)
-        : checkers_(checkers), kernel_(kernel) {
-        for (auto& wanted : engine.checks())
-            wanted_.emplace(wanted.id, wanted);
-    }
+        : engine_(engine), checkers_(checkers), kernel_(kernel) {}
 
     state::Service operator()(const engine::ServiceStatus& status) const {
         const auto& config = *status.config;
@@ -205,7 +204,7 @@ class ServiceBuilder {
         out.forward = config::to_string(status.forward);
         for (const auto id : status.checks)
             out.checks.push_back(
-                check(wanted_.at(id), checkers_->find(checkers::CheckId{static_cast<std::uint32_t>(id)})));
+                check(*engine_.check(id), checkers_->find(checkers::CheckId{static_cast<std::uint32_t>(id)})));
         if (held == nullptr) return;
         const auto dest = held->dests.find({status.address});
         if (dest == held->dests.end()) return;
@@ -216,9 +215,9 @@ class ServiceBuilder {
         service.inactive_connections += out.inactive_connections;
     }
 
+    const engine::Engine& engine_;
     const checkers::WorkerClient* checkers_;
     const ipvs::Table* kernel_;
-    std::map<engine::CheckId, engine::CheckWanted> wanted_;
 };
 
 }  // namespace
@@ -246,8 +245,8 @@ state::Snapshot build_snapshot(const Facts& facts, const engine::Engine& engine,
         out.routers = routers(engine.config(), {});
     }
     const ServiceBuilder build(engine, checkers, kernel);
-    for (const auto& status : engine.services())
-        out.services.push_back(build(status));
+    for (const auto* status : engine.service_list())
+        out.services.push_back(build(*status));
     return out;
 }
 

@@ -23,5 +23,7 @@ inline constexpr EventId ipvs_drift{"ipvs-drift", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7
 inline constexpr EventId service_state{"service-state", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e0d"};
 inline constexpr EventId bus_lost{"bus-lost", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e0e"};
 inline constexpr EventId bus_ready{"bus-ready", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e40"};
+inline constexpr EventId service_quorum{"service-quorum", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e50"};
+inline constexpr EventId service_panic{"service-panic", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e51"};
 
 }  // namespace lvs::ev

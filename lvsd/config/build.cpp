@@ -12,8 +12,9 @@
 namespace lvs::config {
 namespace {
 
-constexpr std::array<std::string_view, 5> kTopLevel{"global", "virtual_router", "virtual_service",
-                                                    "sync_group", "tracker"};
+constexpr std::array<std::string_view, 10> kTopLevel{
+    "global",       "virtual_router",   "virtual_service", "sync_group", "tracker", "server_template",
+    "server_group", "service_defaults", "server_defaults", "include"};
 
 const KeySpec& spec_of(std::span<const KeySpec> keys, std::string_view name) {
     return *std::ranges::find(keys, name, &KeySpec::key);
@@ -30,6 +31,9 @@ constexpr std::array kProtocols{Protocol::tcp, Protocol::udp, Protocol::sctp};
 constexpr std::array kForwards{Forward::nat, Forward::dr, Forward::tun};
 constexpr std::array kOnFailures{OnFailure::weight0, OnFailure::remove};
 constexpr std::array kOnStops{OnStop::remove, OnStop::keep};
+constexpr std::array kActives{Active::always, Active::master};
+constexpr std::array kTunnels{TunnelType::ipip, TunnelType::gue, TunnelType::gre};
+constexpr std::array kTunnelChecksums{TunnelChecksum::none, TunnelChecksum::checksum, TunnelChecksum::remote};
 
 template <class E, std::size_t N>
 E choice(const Fields& fields, std::string_view key, E otherwise, const std::array<E, N>& values) {
@@ -202,14 +206,19 @@ public:
 private:
     void read_match(ServiceDraft& out) {
         const auto& fields = out.fields;
-        const bool address = fields.given("address");
+        const bool one = fields.given("address");
+        const bool many = fields.given("addresses");
+        const bool address = one || many;
         const bool mark = fields.given("fwmark");
         if (!address && !mark)
-            report_.add(fields.place, where_ + " has no `address`, expected it or `fwmark`");
+            report_.add(fields.place, where_ + " has no `address`, expected it, `addresses` or `fwmark`");
         if (address && mark)
             report_.add(fields.place_of("fwmark"),
                         "`address` and `fwmark` exclude each other, expected one of them");
-        if (address == mark) return;
+        if (one && many)
+            report_.add(fields.place_of("addresses"),
+                        "`address` and `addresses` exclude each other, expected one of them");
+        if (address == mark || (one && many)) return;
         const auto misplaced = address ? "family" : "protocol";
         if (fields.given(misplaced))
             report_.add(fields.place_of(misplaced), fmt::format("`{}` goes with `{}`, expected none here",
@@ -219,7 +228,28 @@ private:
             out.service.family = endpoint->address.family();
             out.match_known = true;
         }
+        if (fields.get<std::vector<std::string>>("addresses")) read_addresses(out);
         if (const auto* number = fields.get<std::int64_t>("fwmark")) read_mark(out, *number);
+    }
+
+    void read_addresses(ServiceDraft& out) {
+        std::vector<Endpoint> all;
+        for (const auto& item : std::get<List>(find(*out.fields.table, "addresses")->value.data)) {
+            const auto& text = std::get<std::string>(item.data);
+            const auto range = parse_endpoint_range(text, kMaxAddresses - all.size());
+            if (!range || (!all.empty() && range->front().address.family() != all.front().address.family())) {
+                report_.add(item.place,
+                            fmt::format("{} in `addresses`, expected an address with port or a range such as "
+                                        "\"192.0.2.1-192.0.2.4:80-82\", of one family and {} in all",
+                                        in_quotes(text), kMaxAddresses));
+                return;
+            }
+            all.insert(all.end(), range->begin(), range->end());
+        }
+        out.service.match = all.front();
+        out.service.family = all.front().address.family();
+        out.service.more.assign(all.begin() + 1, all.end());
+        out.match_known = true;
     }
 
     static void read_mark(ServiceDraft& out, std::int64_t number) {
@@ -242,6 +272,30 @@ private:
         const std::int64_t whole = service.family == Family::ipv4 ? 32 : 128;
         service.persistence_prefix = static_cast<std::uint8_t>(fields.get_or("persistence_prefix", whole));
         service.one_packet = fields.get_or("one_packet", service.one_packet);
+        service.persistence_engine = fields.get_or("persistence_engine", service.persistence_engine);
+        read_policy(fields, service);
+    }
+
+    static void read_policy(const Fields& fields, VirtualService& service) {
+        service.active = choice(fields, "active", service.active, kActives);
+        service.router = fields.get_or("router", service.router);
+        const auto number = [&fields](std::string_view key, auto otherwise) {
+            return static_cast<decltype(otherwise)>(fields.get_or(key, std::int64_t{otherwise}));
+        };
+        service.quorum = number("quorum", service.quorum);
+        service.quorum_hysteresis = number("quorum_hysteresis", service.quorum_hysteresis);
+        service.panic_threshold = number("panic_threshold", service.panic_threshold);
+        service.slow_start = fields.get_or("slow_start", service.slow_start);
+        service.drain_timeout = fields.get_or("drain_timeout", service.drain_timeout);
+        service.tunnel = read_tunnel(fields, service.tunnel);
+    }
+
+    static Tunnel read_tunnel(const Fields& fields, Tunnel out) {
+        out.type = choice(fields, "tunnel", out.type, kTunnels);
+        out.checksum = choice(fields, "tunnel_checksum", out.checksum, kTunnelChecksums);
+        if (const auto* port = fields.get<std::int64_t>("tunnel_port")) out.port = static_cast<std::uint16_t>(*port);
+        if (out.type != TunnelType::gue) out.port = 0;
+        return out;
     }
 
     void read_servers(ServiceDraft& out) {
@@ -287,11 +341,26 @@ private:
         if (with_port) out.server.address = *with_port;
         if (without)
             out.server.address = {*without, virtual_address ? virtual_address->port : std::uint16_t{0}};
+        out.server.follows_port = without && ports_differ(service.service);
         out.address_known = (with_port || without) && service.match_known;
+        out.server.tier = static_cast<std::uint8_t>(fields.get_or("tier", std::int64_t{0}));
+        out.server.tunnel = read_tunnel(fields, service.service.tunnel);
+        const auto threshold = [&](std::string_view key) {
+            return static_cast<std::uint32_t>(fields.get_or(key, service.fields.get_or(key, std::int64_t{0})));
+        };
+        out.server.upper_threshold = threshold("upper_threshold");
+        out.server.lower_threshold = threshold("lower_threshold");
         out.server.weight = Weight::make(fields.get_or("weight", std::int64_t{1})).value();
         out.server.forward = choice(fields, "forward", service.service.forward, kForwards);
         out.forward_known = fields.get<std::string>("forward") ||
                             (!fields.given("forward") && service.fields.get<std::string>("forward"));
+    }
+
+    static bool ports_differ(const VirtualService& service) {
+        const auto* first = std::get_if<Endpoint>(&service.match);
+        return first != nullptr && std::ranges::any_of(service.more, [first](const Endpoint& other) {
+                   return other.port != first->port;
+               });
     }
 
     CheckBuilder checks_;
@@ -311,6 +380,7 @@ Global build_global(const Value& value, Report& report) {
         static_cast<std::uint32_t>(fields.get_or("announce_rate", std::int64_t{out.announce_rate}));
     out.announce_burst =
         static_cast<std::uint32_t>(fields.get_or("announce_burst", std::int64_t{out.announce_burst}));
+    out.guard = static_cast<std::uint8_t>(fields.get_or("guard", std::int64_t{out.guard}));
     return out;
 }
 
@@ -357,13 +427,13 @@ Draft build(const Value& root, std::span<const KindSpec> kinds, Report& report) 
             each_named(entry, report, [&](const std::string& name, const Value& value) {
                 out.trackers.push_back(build_tracker(name, value, report));
             });
-        } else if (entry.key != "global") {
+        } else if (std::ranges::find(kTopLevel, std::string_view(entry.key)) == kTopLevel.end()) {
             report.add(entry.place,
                        fmt::format("unknown section or key {}, expected one of {}{}", in_quotes(entry.key),
                                    listed(kTopLevel, '`'), suggest(entry.key, kTopLevel, '`')));
-        } else if (std::holds_alternative<Table>(entry.value.data)) {
+        } else if (entry.key == "global" && std::holds_alternative<Table>(entry.value.data)) {
             out.global = build_global(entry.value, report);
-        } else {
+        } else if (entry.key == "global") {
             report.add(entry.value.place, fmt::format("`global` is {}, expected a table", show(entry.value)));
         }
     }

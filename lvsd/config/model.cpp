@@ -35,6 +35,34 @@ std::string_view to_string(OnStop value) {
     return value == OnStop::remove ? "remove" : "keep";
 }
 
+std::string_view to_string(Active value) {
+    return value == Active::always ? "always" : "master";
+}
+
+std::string_view to_string(TunnelType value) {
+    switch (value) {
+        case TunnelType::ipip:
+            return "ipip";
+        case TunnelType::gue:
+            return "gue";
+        case TunnelType::gre:
+            return "gre";
+    }
+    return "?";
+}
+
+std::string_view to_string(TunnelChecksum value) {
+    switch (value) {
+        case TunnelChecksum::none:
+            return "none";
+        case TunnelChecksum::checksum:
+            return "checksum";
+        case TunnelChecksum::remote:
+            return "remote";
+    }
+    return "?";
+}
+
 std::string_view to_string(RouteType value) {
     switch (value) {
         case RouteType::unicast:

@@ -43,17 +43,35 @@ enum class Protocol : std::uint8_t { tcp = 6, udp = 17, sctp = 132 };
 enum class Forward : std::uint8_t { nat, dr, tun };
 enum class OnFailure : std::uint8_t { weight0, remove };
 enum class OnStop : std::uint8_t { remove, keep };
+enum class Active : std::uint8_t { always, master };
+enum class TunnelType : std::uint8_t { ipip = 0, gue = 1, gre = 2 };  // the kernel's numbers
+enum class TunnelChecksum : std::uint8_t { none = 0, checksum = 1, remote = 2 };
 
 [[nodiscard]] std::string_view to_string(Protocol value);   // "tcp"
 [[nodiscard]] std::string_view to_string(Forward value);    // "nat"
 [[nodiscard]] std::string_view to_string(OnFailure value);  // "weight0"
 [[nodiscard]] std::string_view to_string(OnStop value);     // "remove"
+[[nodiscard]] std::string_view to_string(Active value);     // "always"
+[[nodiscard]] std::string_view to_string(TunnelType value);
+[[nodiscard]] std::string_view to_string(TunnelChecksum value);
+
+struct Tunnel {  // how packets are wrapped, with forward "tun"
+    TunnelType type = TunnelType::ipip;
+    std::uint16_t port = 0;  // gue
+    TunnelChecksum checksum = TunnelChecksum::none;
+    friend bool operator==(const Tunnel&, const Tunnel&) = default;
+};
 
 struct RealServer {
     Endpoint address;
     Weight weight = Weight::of(1);
     Forward forward = Forward::nat;
-    std::vector<Check> checks;  // all must pass; empty = always up
+    Tunnel tunnel;
+    std::uint32_t upper_threshold = 0;  // connections; no new ones above this; 0 = no limit
+    std::uint32_t lower_threshold = 0;  // new ones again below this; 0 = three quarters of the upper
+    std::uint8_t tier = 0;              // serves while the tiers below it do not reach the quorum
+    bool follows_port = false;          // its port is that of the service, whichever of several
+    std::vector<Check> checks;          // all must pass; empty = always up
     friend bool operator==(const RealServer&, const RealServer&) = default;
 };
 
@@ -61,6 +79,7 @@ struct VirtualService {
     std::string name;
     std::variant<Endpoint, Fwmark> match =
         Endpoint{};                     // the virtual address, or packets with a firewall mark
+    std::vector<Endpoint> more;         // further virtual addresses with the same servers, same family
     Protocol protocol = Protocol::tcp;  // unused with a firewall mark
     Family family = Family::ipv4;       // of the address; with a firewall mark: of its servers
     std::string scheduler = "wlc";
@@ -69,7 +88,16 @@ struct VirtualService {
     OnFailure on_failure = OnFailure::weight0;
     std::optional<Duration> persistence;   // whole seconds
     std::uint8_t persistence_prefix = 32;  // client addresses with this many equal bits share a server
+    std::string persistence_engine;        // "sip"; empty = by address
     bool one_packet = false;               // UDP: schedule every packet on its own
+    Tunnel tunnel;                         // default of its servers
+    Active active = Active::always;        // master: in the kernel only while `router` is master here
+    std::string router;                    // of `active`
+    std::uint32_t quorum = 1;              // the sum of weights of servers that are up that makes a quorum
+    std::uint32_t quorum_hysteresis = 0;   // reached at quorum + this, lost below quorum - this
+    std::uint8_t panic_threshold = 0;      // percent: with fewer healthy servers all are used; 0 = never
+    Duration slow_start{};                 // a server that comes back gets its weight over this time
+    Duration drain_timeout = std::chrono::minutes(1);  // for servers that a reload removes; 0 = at once
     std::vector<RealServer> servers;
     std::optional<RealServer> sorry_server;  // serves while no other server is up
     friend bool operator==(const VirtualService&, const VirtualService&) = default;
@@ -83,6 +111,7 @@ struct Global {
     std::string checker_user = "lvsd-check";  // the worker drops to this user; nobody if absent
     std::uint32_t announce_rate = 200'000;    // announcements per second and interface
     std::uint32_t announce_burst = 2'000;     // of them at once
+    std::uint8_t guard = 50;  // percent: a reload that removes a larger share of the servers must be forced
     friend bool operator==(const Global&, const Global&) = default;
 };
 

@@ -23,6 +23,7 @@
 #define TOML_UNREACHABLE __builtin_unreachable()
 
 #include <fmt/core.h>
+#include <glob.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -38,34 +39,35 @@ namespace {
 
 static_assert(TOML_MAX_NESTED_VALUES == kMaxNestedValues);
 
-Place place_of(const toml::source_region& source) {
-    return {source.begin.line, source.begin.column};
+// Each file has a number in places; toml++ does not know it.
+Place place_of(const toml::source_region& source, std::uint32_t file) {
+    return {source.begin.line, source.begin.column, file};
 }
 
-Value convert(const toml::node& node);
+Value convert(const toml::node& node, std::uint32_t file);
 
-List convert_list(const toml::array& array) {
+List convert_list(const toml::array& array, std::uint32_t file) {
     List out;
     out.reserve(array.size());
     for (const auto& node : array)
-        out.push_back(convert(node));
+        out.push_back(convert(node, file));
     return out;
 }
 
 // toml++ orders a table by key; we want the order of the file.
-Table convert_table(const toml::table& table) {
+Table convert_table(const toml::table& table, std::uint32_t file) {
     Table out;
     out.reserve(table.size());
     for (const auto& [key, node] : table)
-        out.push_back({std::string(key.str()), place_of(key.source()), convert(node)});
+        out.push_back({std::string(key.str()), place_of(key.source(), file), convert(node, file)});
     std::ranges::stable_sort(out, {}, &Entry::place);
     return out;
 }
 
-Value convert(const toml::node& node) {
-    Value out{place_of(node.source()), Other{"nothing"}};
-    if (const auto* table = node.as_table()) out.data = convert_table(*table);
-    if (const auto* array = node.as_array()) out.data = convert_list(*array);
+Value convert(const toml::node& node, std::uint32_t file) {
+    Value out{place_of(node.source(), file), Other{"nothing"}};
+    if (const auto* table = node.as_table()) out.data = convert_table(*table, file);
+    if (const auto* array = node.as_array()) out.data = convert_list(*array, file);
     if (const auto* text = node.as_string()) out.data = text->get();
     if (const auto* number = node.as_integer()) out.data = number->get();
     if (const auto* truth = node.as_boolean()) out.data = truth->get();
@@ -97,56 +99,116 @@ std::string_view without_bom(std::string_view text) {
     return text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text;
 }
 
-std::optional<Value> read_toml(std::string_view text, Report& report) {
+std::optional<Value> read_toml(std::string_view text, Report& report, std::uint32_t file = 0) {
     if (text.size() > kMaxFileSize) {
-        report.add({}, fmt::format("the file has {} bytes, expected at most {}", text.size(), kMaxFileSize));
+        report.add({0, 0, file}, fmt::format("the file has {} bytes, expected at most {}", text.size(), kMaxFileSize));
         return std::nullopt;
     }
     if (const auto deep = find_too_deep_key(without_bom(text))) {
-        report.add(*deep, fmt::format("a key of more than {} parts, expected fewer dots", kMaxKeyParts));
+        report.add({deep->line, deep->column, file}, fmt::format("a key of more than {} parts, expected fewer dots", kMaxKeyParts));
         return std::nullopt;
     }
     const auto parsed = toml::parse(text);
     if (!parsed) {
-        report.add(place_of(parsed.error().source()), explain(parsed.error().description()));
+        report.add(place_of(parsed.error().source(), file), explain(parsed.error().description()));
         return std::nullopt;
     }
-    return convert(parsed.table());
+    return convert(parsed.table(), file);
 }
 
-}  // namespace
-
-Loaded parse(std::string_view text, std::string_view file, std::span<const KindSpec> kinds) {
-    Report report(file);
-    Loaded out;
-    if (const auto root = read_toml(text, report)) {
-        auto draft = build(*root, kinds, report);
-        validate(draft, kinds, report);
-        out.diagnostics = report.take();
-        if (out.diagnostics.empty()) out.config = finish(std::move(draft));
-    } else {
-        out.diagnostics = report.take();
-    }
+Loaded conclude(std::vector<Value> files, std::span<const KindSpec> kinds, Report& report) {
+    const auto whole = expand(std::move(files), report);
+    auto draft = build(whole, kinds, report);
+    find_routers(draft);
+    validate(draft, kinds, report);
+    Loaded out{std::nullopt, report.take()};
+    if (out.diagnostics.empty()) out.config = finish(std::move(draft));
     return out;
 }
 
-Loaded load(const std::string& path, std::span<const KindSpec> kinds) {
-    const auto unreadable = [&path](int error) {
-        Report report(path);
-        report.add({}, fmt::format("cannot be read: {}", std::generic_category().message(error)));
-        return Loaded{std::nullopt, report.take()};
-    };
+// ---- files ------------------------------------------------------------------------------------------------
+
+std::expected<std::string, int> read_text(const std::string& path) {
     errno = 0;
     std::ifstream in(path, std::ios::binary);
-    if (!in) return unreadable(errno);
+    if (!in) return std::unexpected(errno);
     std::string text;
     std::array<char, 65536> chunk{};
     do {
         in.read(chunk.data(), chunk.size());
         text.append(chunk.data(), static_cast<std::size_t>(in.gcount()));
     } while (in && text.size() <= kMaxFileSize);
-    if (in.bad()) return unreadable(errno ? errno : EIO);
-    return parse(text, path, kinds);
+    if (in.bad()) return std::unexpected(errno ? errno : EIO);
+    return text;
+}
+
+std::string unreadable(int error) {
+    return fmt::format("cannot be read: {}", std::generic_category().message(error));
+}
+
+std::vector<std::string> files_of(const std::string& pattern, Place place, Report& report) {
+    glob_t found{};
+    const int outcome = ::glob(pattern.c_str(), 0, nullptr, &found);  // sorted
+    std::vector<std::string> out(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+    ::globfree(&found);
+    const bool is_plain = pattern.find_first_of("*?[") == std::string::npos;
+    if (outcome == GLOB_NOMATCH && is_plain)
+        report.add(place, fmt::format("{} is included and not there", in_quotes(pattern)));
+    if (outcome != 0 && outcome != GLOB_NOMATCH)
+        report.add(place, fmt::format("{} cannot be listed", in_quotes(pattern)));
+    return out;
+}
+
+void read_included(const std::string& path, std::vector<Value>& files, Report& report) {
+    const auto number = report.add_file(path);
+    const auto text = read_text(path);
+    if (!text) return report.add({0, 0, number}, unreadable(text.error()));
+    auto value = read_toml(*text, report, number);
+    if (!value) return;
+    if (const auto* entry = find(std::get<Table>(value->data), "include"))
+        report.add(entry->place, "an included file includes no others, expected none");
+    files.push_back(std::move(*value));
+}
+
+void follow_includes(const std::string& path, std::vector<Value>& files, Report& report) {
+    const auto* entry = find(std::get<Table>(files.front().data), "include");
+    if (entry == nullptr) return;
+    const Value only{entry->place, Table{*entry}};
+    const auto fields = read_fields(only, "the file", top_keys(), report);
+    const auto* patterns = fields.get<std::vector<std::string>>("include");
+    if (patterns == nullptr) return;
+    const auto slash = path.rfind('/');
+    const auto folder = slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
+    const auto place = entry->value.place;
+    for (const auto& pattern : *patterns)
+        for (const auto& file : files_of(pattern.starts_with('/') ? pattern : folder + pattern, place, report))
+            read_included(file, files, report);
+}
+
+}  // namespace
+
+Loaded parse(std::string_view text, std::string_view file, std::span<const KindSpec> kinds) {
+    Report report(file);
+    auto root = read_toml(text, report);
+    if (!root) return {std::nullopt, report.take()};
+    std::vector<Value> files;
+    files.push_back(std::move(*root));
+    return conclude(std::move(files), kinds, report);
+}
+
+Loaded load(const std::string& path, std::span<const KindSpec> kinds) {
+    Report report(path);
+    const auto text = read_text(path);
+    if (!text) {
+        report.add({}, unreadable(text.error()));
+        return {std::nullopt, report.take()};
+    }
+    auto root = read_toml(*text, report);
+    if (!root) return {std::nullopt, report.take()};
+    std::vector<Value> files;
+    files.push_back(std::move(*root));
+    follow_includes(path, files, report);
+    return conclude(std::move(files), kinds, report);
 }
 
 }  // namespace lvs::config

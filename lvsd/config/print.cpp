@@ -56,6 +56,7 @@ public:
         line("on_stop = {}", text_of(config.global.on_stop));
         line("reconcile_interval = {}", text_of(config.global.reconcile_interval));
         line("checker_user = {}", text(config.global.checker_user));
+        line("guard = {}", config.global.guard);
         line("announce_rate = {}", config.global.announce_rate);
         line("announce_burst = {}", config.global.announce_burst);
         out_ += print_routers(config);
@@ -77,7 +78,10 @@ private:
             line("fwmark = {}", mark->value());
             line("family = {}", service.family == Family::ipv4 ? R"("ipv4")" : R"("ipv6")");
         } else {
-            line("address = {}", text_of(std::get<Endpoint>(service.match)));
+            std::vector<Endpoint> all{std::get<Endpoint>(service.match)};
+            all.insert(all.end(), service.more.begin(), service.more.end());
+            all.size() == 1 ? line("address = {}", text_of(all.front()))
+                            : line("addresses = {}", list(all, text_of<Endpoint>));
             line("protocol = {}", text_of(service.protocol));
         }
         line("scheduler = {}", text(service.scheduler));
@@ -88,7 +92,19 @@ private:
             line("persistence = {}", text_of(*service.persistence));
             line("persistence_prefix = {}", service.persistence_prefix);
         }
+        if (!service.persistence_engine.empty())
+            line("persistence_engine = {}", text(service.persistence_engine));
         line("one_packet = {}", service.one_packet);
+        line("active = {}", text_of(service.active));
+        if (!service.router.empty()) line("router = {}", text(service.router));
+        line("quorum = {}", service.quorum);
+        line("quorum_hysteresis = {}", service.quorum_hysteresis);
+        line("panic_threshold = {}", service.panic_threshold);
+        line("slow_start = {}", text_of(service.slow_start));
+        line("drain_timeout = {}", text_of(service.drain_timeout));
+        line("tunnel = {}", text_of(service.tunnel.type));
+        if (service.tunnel.port != 0) line("tunnel_port = {}", service.tunnel.port);
+        line("tunnel_checksum = {}", text_of(service.tunnel.checksum));
         print_servers(service);
     }
 
@@ -102,14 +118,23 @@ private:
                  list(servers.front().checks, [this](const Check& check) { return inline_table(check); }));
         line("servers = [");
         for (const auto& server : servers)
-            line("    {},", inline_table(server, !shared));
+            line("    {},", inline_table(service, server, !shared));
         line("]");
-        if (service.sorry_server) line("sorry_server = {}", inline_table(*service.sorry_server, true));
+        if (service.sorry_server) line("sorry_server = {}", inline_table(service, *service.sorry_server, true));
     }
 
-    std::string inline_table(const RealServer& server, bool with_checks) {
-        auto out = fmt::format("{{ address = {}, weight = {}, forward = {}", text_of(server.address),
-                               server.weight.value(), text_of(server.forward));
+    std::string inline_table(const VirtualService& service, const RealServer& server, bool with_checks) {
+        const auto address = server.follows_port ? text_of(server.address.address) : text_of(server.address);
+        auto out = fmt::format("{{ address = {}, weight = {}, forward = {}", address, server.weight.value(),
+                               text_of(server.forward));
+        if (server.tier != 0) out += fmt::format(", tier = {}", server.tier);
+        if (server.tunnel != service.tunnel)
+            out += fmt::format(", tunnel = {}, tunnel_checksum = {}", text_of(server.tunnel.type),
+                               text_of(server.tunnel.checksum));
+        if (server.tunnel != service.tunnel && server.tunnel.port != 0)
+            out += fmt::format(", tunnel_port = {}", server.tunnel.port);
+        if (server.upper_threshold != 0) out += fmt::format(", upper_threshold = {}", server.upper_threshold);
+        if (server.lower_threshold != 0) out += fmt::format(", lower_threshold = {}", server.lower_threshold);
         if (with_checks)
             out += ", checks = " +
                    list(server.checks, [this](const Check& check) { return inline_table(check); });

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <tuple>
 
 #include "lvsd/config/value.hpp"
 
@@ -91,19 +92,35 @@ std::string listed(std::span<const std::string_view> names, char quote) {
     return out;
 }
 
+std::uint32_t Report::add_file(std::string_view file) {
+    files_.emplace_back(file);
+    return static_cast<std::uint32_t>(files_.size() - 1);
+}
+
+std::string Report::where(Place place, Place from) const {
+    if (place.file == from.file) return fmt::format("line {}", place.line);
+    return fmt::format("{} line {}", files_.at(place.file), place.line);
+}
+
 void Report::add(Place place, std::string message) {
     if (full()) {
         ++suppressed_;
         return;
     }
-    diagnostics_.push_back({file_, place.line, place.column, std::move(message)});
+    diagnostics_.push_back({place, std::move(message)});
 }
 
 std::vector<Diagnostic> Report::take() {
-    std::ranges::stable_sort(diagnostics_, {}, [](const Diagnostic& d) { return Place{d.line, d.column}; });
+    std::ranges::stable_sort(diagnostics_, {}, [](const Noted& noted) {
+        return std::tuple(noted.place.file, noted.place.line, noted.place.column);
+    });
+    std::vector<Diagnostic> out;
+    for (auto& [place, message] : diagnostics_)
+        out.push_back({files_.at(place.file), place.line, place.column, std::move(message)});
+    diagnostics_.clear();
     if (suppressed_ != 0)
-        diagnostics_.push_back({file_, 0, 0, fmt::format("{} more errors are not shown", suppressed_)});
-    return std::move(diagnostics_);
+        out.push_back({files_.front(), 0, 0, fmt::format("{} more errors are not shown", suppressed_)});
+    return out;
 }
 
 std::string to_string(const Diagnostic& diagnostic) {

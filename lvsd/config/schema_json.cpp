@@ -173,6 +173,13 @@ std::string item(const ItemSpec& spec) {
                        object(doc_of(spec.section), spec.keys));
 }
 
+std::vector<KeySpec> without_required(std::span<const KeySpec> keys) {
+    std::vector<KeySpec> out(keys.begin(), keys.end());
+    for (auto& key : out)
+        key.required = false;
+    return out;
+}
+
 }  // namespace
 
 std::string json_schema(std::span<const KindSpec> kinds) {
@@ -180,12 +187,16 @@ std::string json_schema(std::span<const KindSpec> kinds) {
     return fmt::format(
         "{{\n\"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n\"title\": \"lvsd.toml\",\n"
         "\"type\": \"object\", \"additionalProperties\": false,\n\"properties\": {{\n"
-        "  \"global\": {{{}}},\n  \"virtual_router\": {},\n  \"virtual_service\": {},\n"
+        "  {},\n  \"global\": {{{}}},\n  \"virtual_router\": {},\n  \"virtual_service\": {},\n"
+        "  \"server_template\": {},\n  \"server_group\": {},\n"
+        "  \"service_defaults\": {{{}}},\n  \"server_defaults\": {{{}}},\n"
         "  \"sync_group\": {},\n  \"tracker\": {}\n}},\n"
         "\"$defs\": {{\n{},\n  \"server\": {{\"anyOf\": [{{{}}}, {{{}}}]}},\n"
         "  \"check\": {{\"anyOf\": [{{\"enum\": [{}]}},\n{}\n  ]}}\n}}\n}}\n",
-        object(all[0].doc, global_keys()), named(all[1].doc, router_keys()),
-        named(all[2].doc, service_keys()), named(doc_of("sync_group.NAME"), sync_group_keys()),
+        joined(top_keys(), property), object(all[0].doc, global_keys()), named(all[1].doc, router_keys()),
+        named(all[2].doc, service_keys()), named(all[5].doc, without_required(server_keys())),
+        named(all[6].doc, group_keys()), object(all[7].doc, service_keys()),
+        object(all[8].doc, without_required(server_keys())), named(doc_of("sync_group.NAME"), sync_group_keys()),
         named(doc_of("tracker.NAME"), tracker_keys()), joined(item_specs(), item), pattern(kHostPattern),
         object(all[3].doc, server_keys()),
         joined(kinds, [](const KindSpec& kind) { return text(kind.kind); }), joined(kinds, check_of));

@@ -23,6 +23,45 @@ constexpr std::array<std::string_view, 14> kSchedulers{"rr", "wrr", "lc", "wlc",
 constexpr std::array<std::string_view, 7> kSchedulerFlags{"flag-1",      "flag-2",  "flag-3",     "sh-port",
                                                           "sh-fallback", "mh-port", "mh-fallback"};
 
+constexpr std::array<std::string_view, 2> kActives{"always", "master"};
+constexpr std::array<std::string_view, 3> kTunnels{"ipip", "gue", "gre"};
+constexpr std::array<std::string_view, 3> kTunnelChecksums{"none", "checksum", "remote"};
+constexpr std::array<std::string_view, 1> kEngines{"sip"};
+constexpr std::int64_t kMaxConnections = 0xffffffff;
+
+// Keys of a service that are defaults of its servers, and keys of a server.
+constexpr KeySpec kTunnel{.key = "tunnel",
+                          .type = ValueType::choice,
+                          .choices = kTunnels,
+                          .doc = "How packets are wrapped with `forward = \"tun\"`. Default: \"ipip\".",
+                          .example = R"("gue")"};
+constexpr KeySpec kTunnelPort{.key = "tunnel_port",
+                              .type = ValueType::integer,
+                              .min = 1,
+                              .max = 65535,
+                              .doc = "The UDP port the servers take \"gue\" packets on.",
+                              .example = "6080"};
+constexpr KeySpec kTunnelChecksum{
+    .key = "tunnel_checksum",
+    .type = ValueType::choice,
+    .choices = kTunnelChecksums,
+    .doc = "Checksums of \"gue\" and \"gre\" packets; `remote` is remote checksum offload. Default: \"none\".",
+    .example = R"("checksum")"};
+constexpr KeySpec kUpper{
+    .key = "upper_threshold",
+    .type = ValueType::integer,
+    .min = 0,
+    .max = kMaxConnections,
+    .doc = "With more connections than this a server gets no new ones. Default: 0, which is no limit.",
+    .example = "10000"};
+constexpr KeySpec kLower{.key = "lower_threshold",
+                         .type = ValueType::integer,
+                         .min = 0,
+                         .max = kMaxConnections,
+                         .doc = "Below this a server that reached its upper threshold gets new connections again. "
+                                "Default: 0, which is three quarters of the upper one.",
+                         .example = "8000"};
+
 constexpr std::array kGlobal{
     KeySpec{.key = "on_stop",
             .type = ValueType::choice,
@@ -46,6 +85,14 @@ constexpr std::array kGlobal{
             .doc = "The unprivileged user the health checks run as. If there is no such user, nobody.",
             .example = R"("lvsd-check")",
             .chars = "A-Za-z0-9._-"},
+    KeySpec{.key = "guard",
+            .type = ValueType::integer,
+            .fallback = "50",
+            .min = 0,
+            .max = 100,
+            .doc = "A reload that removes more than this percentage of the servers, and more than three, is refused "
+                   "until it is forced (`lvsctl apply --force`). With 100 nothing is refused.",
+            .example = "20"},
     KeySpec{.key = "announce_rate",
             .type = ValueType::integer,
             .fallback = "200000",
@@ -69,6 +116,13 @@ constexpr std::array kService{
         .doc = "The virtual address and port clients connect to. Either this or `fwmark`. Port 0 means every "
                "port and needs `persistence`.",
         .example = R"("192.0.2.10:80")"},
+    KeySpec{.key = "addresses",
+            .type = ValueType::strings,
+            .min = 1,
+            .max = 1024,
+            .doc = "Instead of `address`: several, or ranges of addresses or ports, 4096 in all. They share servers, "
+                   "checks and state. A server without a port follows the port of each.",
+            .example = R"(["192.0.2.10-192.0.2.13:80", "192.0.2.20:8000-8003"])"},
     KeySpec{.key = "fwmark",
             .type = ValueType::integer,
             .min = 1,
@@ -137,6 +191,74 @@ constexpr std::array kService{
             .fallback = "false",
             .doc = "Only with UDP: a server is chosen for every packet anew.",
             .example = "true"},
+    KeySpec{.key = "persistence_engine",
+            .type = ValueType::choice,
+            .choices = kEngines,
+            .doc = "Only with `persistence`: clients are told apart by what they say; `sip` by the Call-ID.",
+            .example = R"("sip")"},
+    KeySpec{.key = "active",
+            .type = ValueType::choice,
+            .fallback = "always",
+            .choices = kActives,
+            .doc = "With `master` the service is in the kernel only while `router` is master on this director.",
+            .example = R"("master")"},
+    KeySpec{.key = "router",
+            .type = ValueType::string,
+            .min = 1,
+            .max = 64,
+            .doc = "Only with `active = \"master\"`: the virtual router. Default: the one that holds the address.",
+            .example = R"("web")",
+            .chars = "A-Za-z0-9._-"},
+    KeySpec{.key = "quorum",
+            .type = ValueType::integer,
+            .fallback = "1",
+            .min = 1,
+            .max = 0x7fffffff,
+            .doc = "The service has its quorum when the weights of the servers that are up add up to this. Without "
+                   "it the next tier, then the sorry server serves, and a virtual router can step back.",
+            .example = "3"},
+    KeySpec{.key = "quorum_hysteresis",
+            .type = ValueType::integer,
+            .fallback = "0",
+            .min = 0,
+            .max = 0x7fffffff,
+            .doc = "The quorum is reached at `quorum` plus this and lost below `quorum` minus this.",
+            .example = "1"},
+    KeySpec{.key = "panic_threshold",
+            .type = ValueType::integer,
+            .fallback = "0",
+            .min = 0,
+            .max = 100,
+            .doc = "With less than this percentage of the servers healthy all are used, whatever their checks say: "
+                   "better some failures than a few servers that drown. 0 is never.",
+            .example = "30"},
+    KeySpec{.key = "slow_start",
+            .type = ValueType::duration,
+            .fallback = "0s",
+            .min = 0,
+            .max = 3600 * kSecond,
+            .doc = "A server that comes back gets its weight in ten steps over this time, unless it is alone. Weights "
+                   "of 10 and more make it smooth.",
+            .example = R"("30s")"},
+    KeySpec{.key = "drain_timeout",
+            .type = ValueType::duration,
+            .fallback = "1m",
+            .min = 0,
+            .max = 31 * kDay,
+            .doc = "A server that a reload removes keeps its connections for at most this time and gets no new ones; "
+                   "so do all servers of a service that is removed. With 0s they go at once.",
+            .example = R"("10m")"},
+    kTunnel,
+    kTunnelPort,
+    kTunnelChecksum,
+    kUpper,
+    kLower,
+    KeySpec{.key = "groups",
+            .type = ValueType::strings,
+            .min = 0,
+            .max = 64,
+            .doc = "Names of server groups whose servers are added to `servers`.",
+            .example = R"(["blue", "green"])"},
     KeySpec{.key = "servers",
             .type = ValueType::servers,
             .min = 0,
@@ -180,6 +302,25 @@ constexpr std::array kServer{
             .choices = kForwards,
             .doc = "How packets reach this server. Default: what the service says.",
             .example = R"("dr")"},
+    KeySpec{.key = "tier",
+            .type = ValueType::integer,
+            .fallback = "0",
+            .min = 0,
+            .max = 15,
+            .doc = "Servers of tier 1 serve while those of tier 0 do not make the quorum, and so on.",
+            .example = "1"},
+    kTunnel,
+    kTunnelPort,
+    kTunnelChecksum,
+    kUpper,
+    kLower,
+    KeySpec{.key = "template",
+            .type = ValueType::string,
+            .min = 1,
+            .max = 64,
+            .doc = "The server template whose keys this server has where it does not say otherwise.",
+            .example = R"("big")",
+            .chars = "A-Za-z0-9._-"},
     KeySpec{.key = "check",
             .type = ValueType::check,
             .doc = "The health check of this server, in place of those of the service.",
@@ -240,6 +381,26 @@ constexpr std::array kCheck{
             .example = "8080"},
 };
 
+constexpr std::array kGroup{
+    KeySpec{.key = "servers",
+            .type = ValueType::servers,
+            .required = true,
+            .min = 0,
+            .max = 16384,
+            .doc = "The servers of the group, as in a service.",
+            .example = R"(["10.0.0.11", "10.0.0.12"])"},
+};
+
+constexpr std::array kTop{
+    KeySpec{.key = "include",
+            .type = ValueType::strings,
+            .min = 0,
+            .max = 64,
+            .doc = "Further files, as patterns relative to the directory of this one, read in the order of their names. "
+                   "An included file includes no others. Its `service_defaults` and `server_defaults` are its own.",
+            .example = R"(["conf.d/*.toml"])"},
+};
+
 const std::array kSections{
     Section{"global", "What concerns the daemon as a whole.", kGlobal},
     Section{"virtual_router.NAME",
@@ -257,6 +418,11 @@ const std::array kSections{
         "A health check, in `check` and `checks`: the name of a kind as a string, or a table with these keys "
         "and those of its kind.",
         kCheck},
+    Section{"server_template.NAME", "Keys of a server under a name, for `template`; without `address`.", kServer},
+    Section{"server_group.NAME", "Servers under a name, for `groups` of services.", kGroup},
+    Section{"service_defaults", "Keys of [virtual_service.NAME] for every service of this file that does not have them.",
+            kService},
+    Section{"server_defaults", "Keys of a server for every server of this file that does not have them.", kServer},
     Section{"sync_group.NAME", "Virtual routers that move together.", sync_group_keys()},
     Section{"tracker.NAME",
             "Something virtual routers can depend on, in their `track`. It names one of `interface`, `file`, "
@@ -298,6 +464,12 @@ std::span<const KeySpec> server_keys() {
 }
 std::span<const KeySpec> check_keys() {
     return kCheck;
+}
+std::span<const KeySpec> group_keys() {
+    return kGroup;
+}
+std::span<const KeySpec> top_keys() {
+    return kTop;
 }
 
 std::span<const Section> sections() {

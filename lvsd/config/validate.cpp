@@ -14,6 +14,11 @@
 namespace lvs::config {
 namespace {
 
+bool has_family(const VirtualRouter& router, Family family) {
+    return std::ranges::any_of(router.addresses,
+                               [family](const Prefix& p) { return p.address.family() == family; });
+}
+
 // ---- virtual services -------------------------------------------------------------------------------------
 
 class ServiceRules {
@@ -24,6 +29,7 @@ public:
         check_match(draft);
         check_persistence(draft);
         check_flags(draft);
+        check_policy(draft);
         const auto* endpoint = std::get_if<Endpoint>(&draft.service.match);
         const bool protocol_known =
             draft.fields.get<std::string>("protocol") || !draft.fields.given("protocol");
@@ -57,11 +63,37 @@ private:
                 place,
                 "port 0, which is every port, needs `persistence`, expected it or a port from 1 to 65535");
         if (draft.fields.given("protocol") && !draft.fields.get<std::string>("protocol")) return;
+        check_unique(draft, service, place);
+        for (const auto& address : service.more) {
+            VirtualService other;
+            other.match = address;
+            other.protocol = service.protocol;
+            other.family = service.family;
+            check_unique(draft, other, draft.fields.place_of("addresses"));
+        }
+    }
+
+    void check_unique(const ServiceDraft& draft, const VirtualService& service, Place place) {
         const auto [at, fresh] = matches_.try_emplace(key_of(service), &draft);
         if (!fresh)
-            report_.add(place, fmt::format("{} is [virtual_service.{}] (line {}) already, expected it once",
+            report_.add(place, fmt::format("{} is [virtual_service.{}] ({}) already, expected it once",
                                            describe(service), at->second->service.name,
-                                           at->second->fields.place.line));
+                                           report_.where(at->second->fields.place, place)));
+    }
+
+    void check_policy(const ServiceDraft& draft) {
+        const auto& service = draft.service;
+        const auto& fields = draft.fields;
+        if (service.quorum_hysteresis >= service.quorum && service.quorum_hysteresis != 0)
+            report_.add(fields.place_of("quorum_hysteresis"),
+                        fmt::format("`quorum_hysteresis` is {}, expected less than the `quorum` of {}",
+                                    service.quorum_hysteresis, service.quorum));
+        if (fields.given("router") && service.active == Active::always)
+            report_.add(fields.place_of("router"),
+                        "`router` is of no use without `active = \"master\"`, expected none");
+        if (fields.given("persistence_engine") && !fields.given("persistence"))
+            report_.add(fields.place_of("persistence_engine"),
+                        "`persistence_engine` is of no use without `persistence`, expected none");
     }
 
     static std::string describe(const VirtualService& service) {
@@ -121,13 +153,23 @@ private:
         const auto place = server.fields.place_of("address");
         const auto [at, fresh] = seen.try_emplace(address, place);
         if (!fresh)
-            report_.add(place, fmt::format("server {} is on line {} already, expected it once in a service",
-                                           to_string(address), at->second.line));
+            report_.add(place, fmt::format("server {} is on {} already, expected it once in a service",
+                                           to_string(address), report_.where(at->second, place)));
         if (address.address.is_unspecified() || address.address.is_multicast())
             report_.add(place, fmt::format("{} cannot be a server, expected a unicast address",
                                            to_string(address.address)));
         if (server.forward_known) check_forward(draft.service, server.server, place);
         if (server.checks && address.port == 0) check_ports(*server.checks);
+        check_limits(server.server, place);
+    }
+
+    void check_limits(const RealServer& server, Place place) {
+        if (server.lower_threshold > server.upper_threshold)
+            report_.add(place, fmt::format("lower threshold {} of {}, expected at most the upper one, {}",
+                                           server.lower_threshold, to_string(server.address),
+                                           server.upper_threshold));
+        if (server.forward == Forward::tun && server.tunnel.type == TunnelType::gue && server.tunnel.port == 0)
+            report_.add(place, fmt::format("a \"gue\" tunnel to {} needs `tunnel_port`", to_string(server.address)));
     }
 
     void check_forward(const VirtualService& service, const RealServer& server, Place place) {
@@ -142,6 +184,10 @@ private:
         const auto* endpoint = std::get_if<Endpoint>(&service.match);
         const std::uint16_t expected = endpoint ? endpoint->port : std::uint16_t{0};
         const auto port = server.address.port;
+        if (server.forward != Forward::nat && has_other_port(service, port) && !server.follows_port)
+            return report_.add(place, fmt::format("forward \"{}\" cannot change the port to {}, expected an address "
+                                                  "without port",
+                                                  to_string(server.forward), port));
         if (server.forward != Forward::nat && port != expected)
             report_.add(place, fmt::format("forward \"{}\" cannot change the port to {}, expected {}",
                                            to_string(server.forward), port,
@@ -149,6 +195,10 @@ private:
                                                          : fmt::format("port {} or none", expected)));
         else if (port == 0 && expected != 0)
             report_.add(place, "port 0 of a server, expected a port from 1 to 65535 or none");
+    }
+
+    static bool has_other_port(const VirtualService& service, std::uint16_t port) {
+        return std::ranges::any_of(service.more, [port](const Endpoint& at) { return at.port != port; });
     }
 
     void check_ports(const std::vector<CheckDraft>& checks) {
@@ -165,13 +215,52 @@ private:
     std::map<Key, const ServiceDraft*> matches_;
 };
 
+// Services that follow a router: it has to be there, and to hold addresses of the family.
+void check_followers(const Draft& draft, Report& report) {
+    std::map<std::string_view, const VirtualRouter*> routers;
+    for (const auto& router : draft.routers)
+        routers.emplace(router.router.name, &router.router);
+    for (const auto& each : draft.services) {
+        const auto& service = each.service;
+        if (service.active != Active::master || !each.match_known) continue;
+        const auto found = routers.find(service.router);
+        if (service.router.empty()) {
+            report.add(each.fields.place_of("active"),
+                       "`active = \"master\"` needs `router`: no virtual router holds the address");
+        } else if (found == routers.end()) {
+            report.add(each.fields.place_of("router"),
+                       fmt::format("there is no [virtual_router.{}], expected one to follow", service.router));
+        } else if (!found->second->addresses.empty() && !has_family(*found->second, service.family)) {
+            report.add(each.fields.place_of("router"),
+                       fmt::format("[virtual_router.{}] has no {} address, the service would never be active",
+                                   service.router, to_string(service.family)));
+        }
+    }
+}
+
 }  // namespace
+
+// The router that holds the address, for services that follow one and do not say which.
+void find_routers(Draft& draft) {
+    std::map<IpAddress, std::string_view> holders;
+    for (const auto& router : draft.routers)
+        for (const auto& prefix : router.router.addresses)
+            holders.emplace(prefix.address, router.router.name);
+    for (auto& each : draft.services) {
+        auto& service = each.service;
+        const auto* endpoint = std::get_if<Endpoint>(&service.match);
+        if (service.active != Active::master || !service.router.empty() || endpoint == nullptr) continue;
+        const auto found = holders.find(endpoint->address);
+        if (found != holders.end()) service.router = found->second;
+    }
+}
 
 void validate(const Draft& draft, std::span<const KindSpec> kinds, Report& report) {
     validate_routers(draft, report);
     ServiceRules services(kinds, report);
     for (const auto& service : draft.services)
         services.check(service);
+    check_followers(draft, report);
 }
 
 }  // namespace lvs::config

@@ -57,10 +57,10 @@ private:
             if (fresh) continue;
             report_.add(
                 draft.fields.place_of("vrid"),
-                fmt::format("`vrid` {} is used for {} on {} by [virtual_router.{}] (line {}) too, expected "
+                fmt::format("`vrid` {} is used for {} on {} by [virtual_router.{}] ({}) too, expected "
                             "another one",
                             router.vrid.value(), to_string(family), router.interface, at->second->router.name,
-                            at->second->fields.place.line));
+                            report_.where(at->second->fields.place, draft.fields.place)));
             return;  // both families clash: say it once
         }
     }
@@ -86,9 +86,9 @@ private:
         if (!fresh)
             report_.add(
                 place,
-                fmt::format("virtual address {} is in [virtual_router.{}] (line {}) already, expected it "
+                fmt::format("virtual address {} is in [virtual_router.{}] ({}) already, expected it "
                             "once",
-                            to_string(address), at->second->router.name, at->second->fields.place.line));
+                            to_string(address), at->second->router.name, report_.where(at->second->fields.place, place)));
     }
 
     // What has a family belongs to the election of that family.

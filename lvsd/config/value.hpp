@@ -15,9 +15,10 @@
 
 namespace lvs::config {
 
-struct Place {  // both from 1; line 0 = the file as a whole
+struct Place {  // from 1; line 0 = the file as a whole
     std::uint32_t line = 0;
     std::uint32_t column = 0;
+    std::uint32_t file = 0;  // 0 = the main file, then those it includes, in their order
     friend auto operator<=>(const Place&, const Place&) = default;
 };
 
@@ -58,15 +59,23 @@ struct Entry {
 class Report {
 public:
     static constexpr std::size_t kMaxDiagnostics = 1000;
-    explicit Report(std::string_view file) : file_(file) {}
+    explicit Report(std::string_view file) : files_{std::string(file)} {}
+    // The place of `file` in places.
+    std::uint32_t add_file(std::string_view file);
+    // "line 7", with the file's name where it is another one than that of `from`.
+    [[nodiscard]] std::string where(Place place, Place from) const;
     void add(Place place, std::string message);
     [[nodiscard]] std::size_t count() const { return diagnostics_.size() + suppressed_; }
     [[nodiscard]] bool full() const { return diagnostics_.size() >= kMaxDiagnostics; }
-    [[nodiscard]] std::vector<Diagnostic> take();  // by line, then column
+    [[nodiscard]] std::vector<Diagnostic> take();  // by file, line, column
 
 private:
-    std::string file_;
-    std::vector<Diagnostic> diagnostics_;
+    struct Noted {
+        Place place;
+        std::string message;
+    };
+    std::vector<std::string> files_;
+    std::vector<Noted> diagnostics_;
     std::size_t suppressed_ = 0;
 };
 
@@ -132,6 +141,8 @@ inline constexpr std::size_t kMaxName = 64;
 [[nodiscard]] std::span<const KeySpec> service_keys();
 [[nodiscard]] std::span<const KeySpec> server_keys();
 [[nodiscard]] std::span<const KeySpec> check_keys();
+[[nodiscard]] std::span<const KeySpec> group_keys();
+[[nodiscard]] std::span<const KeySpec> top_keys();  // outside of any table
 
 // ---- the file as objects, not yet known to make sense together --------------------------------------------
 
@@ -187,8 +198,15 @@ void validate_routers(const Draft& draft, Report& report);
 [[nodiscard]] std::string toml_text(std::string_view value);  // a TOML basic string
 [[nodiscard]] std::string toml_header(
     std::string_view name);  // a name in a table header: bare where TOML allows it
+// Templates, groups and defaults: what is left are routers and services that say everything themselves.
+// The files' values in their order, the main file first; the result is one value.
+[[nodiscard]] Value expand(std::vector<Value> files, Report& report);
+// "192.0.2.10-192.0.2.13:80", "[2001:db8::1]:80-82". Nothing when it is no such thing, or more than `most`.
+[[nodiscard]] std::optional<std::vector<Endpoint>> parse_endpoint_range(std::string_view text, std::size_t most);
+inline constexpr std::size_t kMaxAddresses = 4096;  // of one service
 
 [[nodiscard]] Draft build(const Value& root, std::span<const KindSpec> kinds, Report& report);
+void find_routers(Draft& draft);
 void validate(const Draft& draft, std::span<const KindSpec> kinds, Report& report);
 [[nodiscard]] Config finish(Draft&& draft);  // of a draft without diagnostics
 

@@ -25,28 +25,39 @@ std::uint32_t scheduler_flags(const std::vector<std::string>& names) {
     return flags;
 }
 
-std::uint32_t v4_mask(std::uint8_t prefix) { return prefix == 0 ? 0 : ~std::uint32_t{0} << (32U - prefix); }
+std::uint32_t v4_mask(std::uint8_t prefix) {
+    return prefix == 0 ? 0 : ~std::uint32_t{0} << (32U - prefix);
+}
 
-ipvs::Protocol to_ipvs(config::Protocol protocol) { return static_cast<ipvs::Protocol>(protocol); }
+ipvs::Protocol to_ipvs(config::Protocol protocol) {
+    return static_cast<ipvs::Protocol>(protocol);
+}
 
 ipvs::Forward to_ipvs(config::Forward forward) {
     switch (forward) {
-        case config::Forward::nat: return ipvs::Forward::nat;
-        case config::Forward::dr: return ipvs::Forward::dr;
-        case config::Forward::tun: return ipvs::Forward::tun;
+        case config::Forward::nat:
+            return ipvs::Forward::nat;
+        case config::Forward::dr:
+            return ipvs::Forward::dr;
+        case config::Forward::tun:
+            return ipvs::Forward::tun;
     }
     return ipvs::Forward::nat;
 }
 
 struct ValueText {
-    std::string operator()(const std::string& value) const { return fmt::format("s{}:{}", value.size(), value); }
+    std::string operator()(const std::string& value) const {
+        return fmt::format("s{}:{}", value.size(), value);
+    }
     std::string operator()(bool value) const { return value ? "true" : "false"; }
     std::string operator()(std::int64_t value) const { return fmt::format("{}", value); }
     std::string operator()(Duration value) const { return to_string(value); }
     std::string operator()(const IpAddress& value) const { return to_string(value); }
     std::string operator()(const Endpoint& value) const { return to_string(value); }
     std::string operator()(const Prefix& value) const { return to_string(value); }
-    std::string operator()(const StatusRange& value) const { return fmt::format("{}-{}", value.first, value.last); }
+    std::string operator()(const StatusRange& value) const {
+        return fmt::format("{}-{}", value.first, value.last);
+    }
     template <class T>
     std::string operator()(const std::vector<T>& values) const {
         std::string out = "[";
@@ -58,10 +69,14 @@ struct ValueText {
 
 }  // namespace
 
-ipvs::ServiceKey service_key(const config::VirtualService& service) {
+std::vector<ipvs::ServiceKey> service_keys(const config::VirtualService& service) {
     if (const auto* mark = std::get_if<Fwmark>(&service.match))
-        return ipvs::FwmarkKey{service.family, mark->value()};
-    return ipvs::AddressKey{to_ipvs(service.protocol), std::get<Endpoint>(service.match)};
+        return {ipvs::FwmarkKey{service.family, mark->value()}};
+    std::vector<ipvs::ServiceKey> out{
+        ipvs::AddressKey{to_ipvs(service.protocol), std::get<Endpoint>(service.match)}};
+    for (const auto& address : service.more)
+        out.emplace_back(ipvs::AddressKey{to_ipvs(service.protocol), address});
+    return out;
 }
 
 ipvs::ServiceSettings service_settings(const config::VirtualService& service) {
@@ -71,18 +86,25 @@ ipvs::ServiceSettings service_settings(const config::VirtualService& service) {
     out.flags = scheduler_flags(service.scheduler_flags);
     if (service.one_packet) out.flags |= ipvs::kOnePacket;
     out.netmask = v4 ? v4_mask(32) : 128;
+    out.persistence_engine = service.persistence_engine;
     if (!service.persistence) return out;
     out.flags |= ipvs::kPersistent;
-    out.persistence_seconds =
-        static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(*service.persistence).count());
+    out.persistence_seconds = static_cast<std::uint32_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(*service.persistence).count());
     out.netmask = v4 ? v4_mask(service.persistence_prefix) : service.persistence_prefix;
     return out;
 }
 
-ipvs::DestSettings dest_settings(config::Forward forward, std::int32_t weight) {
+ipvs::DestSettings dest_settings(const config::RealServer& server, std::int32_t weight) {
     ipvs::DestSettings out;
-    out.forward = to_ipvs(forward);
+    out.forward = to_ipvs(server.forward);
     out.weight = weight;
+    out.upper_threshold = server.upper_threshold;
+    out.lower_threshold = server.lower_threshold;
+    if (server.forward != config::Forward::tun) return out;
+    out.tunnel_type = static_cast<std::uint8_t>(server.tunnel.type);
+    out.tunnel_port = server.tunnel.port;
+    out.tunnel_flags = static_cast<std::uint16_t>(server.tunnel.checksum);
     return out;
 }
 

@@ -4,9 +4,10 @@
 # installed; prints "the end" when every line went as it should.
 set -eu
 
+trap '[ $? = 0 ] || journalctl -u lvsd --no-pager -n 40' EXIT
+
 fail() {
     echo "NOT SO: $*"
-    journalctl -u lvsd --no-pager -n 30 || true
     exit 1
 }
 

@@ -28,13 +28,13 @@ GROUPS = {
     "compare": ("keepalived",),
     "test": (
         "python3-pytest", "cpio", "ipvsadm", "keepalived", "nginx-light", "curl", "tcpdump", "dbus", "iputils-arping",
-        "nftables", "iptables",
+        "nftables", "iptables", "frr",
         "clang-format-14", "openssl", "systemd",
     ),
 }
 
 # Packages that bring a service, and the services.
-SERVICES = {"nginx-light": ("nginx",), "keepalived": ("keepalived",), "ipvsadm": ("ipvsadm",)}
+SERVICES = {"nginx-light": ("nginx",), "frr": ("frr",), "keepalived": ("keepalived",), "ipvsadm": ("ipvsadm",)}
 
 # Two of ours that Debian cannot install beside another version of theirs.
 RIVALS = {"libboost1.81-dev": "libboost1.74-dev"}

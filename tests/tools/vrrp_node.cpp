@@ -8,7 +8,7 @@
 //
 // Commands on stdin: `priority N`, `fault on|off`, `hold`, `release`, `failover`, `interval DURATION`, `add ADDRESS`, `drop ADDRESS`,
 // `status`. End of input is ignored; SIGTERM and SIGINT stop it in order.
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -63,7 +63,9 @@ void print(const Event& event) {
             return;
         case Event::Kind::trouble:
             fmt::print("{}trouble{}{} {} {}\n", head, who, to_string(event.trouble), event.error,
-                       event.address ? to_string(*event.address) : "-");
+                       event.trouble == Trouble::discarded ? std::string(to_string(event.discard))
+                       : event.address                     ? to_string(*event.address)
+                                                           : "-");
             return;
     }
 }
@@ -76,9 +78,15 @@ void print(const Snapshot& snapshot) {
             r.name, to_string(r.family), to_string(r.state), r.addresses, r.counters.adverts_sent,
             r.counters.adverts_received, r.counters.became_master, r.counters.contests, r.counters.stalls,
             r.interval / std::chrono::milliseconds(1));
-    fmt::print("speaker realtime={} locked={} wakeups={} latest_us={} late={}\n", snapshot.realtime,
-               snapshot.memory_locked, snapshot.wakeups,
-               snapshot.latest_wakeup / std::chrono::microseconds(1), snapshot.late_wakeups);
+    for (const auto& r : snapshot.routers)
+        for (std::size_t i = 0; i < kDiscards; ++i)
+            if (r.counters.discarded[i] != 0)
+                fmt::print("discarded {} {} {}={}\n", r.name, to_string(r.family),
+                           to_string(static_cast<Discard>(i)), r.counters.discarded[i]);
+    const auto& late = snapshot.lateness;
+    fmt::print("speaker realtime={} locked={} wakeups={} timers={} worst_us={} classes={}\n",
+               snapshot.realtime, snapshot.memory_locked, snapshot.wakeups, late.count(),
+               late.worst / std::chrono::microseconds(1), fmt::join(late.classes, ","));
 }
 
 void command(Speaker& speaker, Options& options, const std::string& line) {
@@ -145,6 +153,7 @@ int main(int argc, char** argv) {
     int vrid = 1, priority = 100, version = 3;
     std::vector<std::string> addresses, peers, excluded;
     std::string checksum;
+    std::uint32_t more = 0;  // excluded addresses, counted up
     bool no_preempt = false, plain = false;
     options.spec.name = "r";
     app.add_option("--name", options.spec.name);
@@ -162,6 +171,7 @@ int main(int argc, char** argv) {
     app.add_option("--peer", peers);
     app.add_option("--excluded", excluded);
     app.add_option("--checksum", checksum);
+    app.add_option("--more", more);
     app.add_flag("--no-preempt", no_preempt);
     app.add_flag("--virtual-mac", options.spec.virtual_mac);
     app.add_flag("--no-realtime", plain);
@@ -180,6 +190,8 @@ int main(int argc, char** argv) {
         options.spec.peers.push_back({.address = IpAddress::parse(text).value()});
     for (const auto& text : excluded)
         options.spec.excluded.push_back(parse_prefix(text).value());
+    for (std::uint32_t i = 0; i < more; ++i)
+        options.spec.excluded.push_back({IpAddress::from_v4(0x0ac80001 + i), 32});
     for (const auto& text : addresses)
         options.spec.addresses.push_back(parse_prefix(text).value());
     return run(options);

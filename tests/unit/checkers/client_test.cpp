@@ -265,6 +265,30 @@ TEST_F(ClientTest, SeveralWorkersShareTheChecks) {
     EXPECT_EQ(client_->checks_run(), 10U);
 }
 
+TEST_F(ClientTest, AnotherNumberOfWorkersKeepsHealthAndHistory) {
+    const Server server(closes_at_once());
+    make();
+    std::vector<CheckSpec> specs;
+    for (std::uint32_t id = 0; id < 6; ++id) {
+        specs.push_back(tcp(id, server.endpoint()));
+        specs.back().timeout += std::chrono::milliseconds(id);
+    }
+    client_->configure(specs);
+    ASSERT_TRUE(eventually([this] { return changes_.size() == 6; }));
+    for (const unsigned count : {3U, 2U}) {
+        client_->set_workers(count);
+        EXPECT_EQ(client_->workers(), count);
+        const auto at = monotonic_time();
+        ASSERT_TRUE(eventually([this, at] {
+            return std::all_of(statuses_.begin(), statuses_.end(),
+                               [at](const auto& entry) { return entry.second.at > at; });
+        }));
+        EXPECT_EQ(client_->pids().size(), count);
+    }
+    EXPECT_EQ(changes_.size(), 6U);
+    EXPECT_EQ(client_->find(CheckId{5})->history.size(), 1U);
+}
+
 TEST_F(ClientTest, SocketsThatNeedPrivilegeAreHandedToTheWorker) {
     if (geteuid() != 0) GTEST_SKIP() << "needs root";
     const Server server(closes_at_once());
@@ -289,7 +313,7 @@ TEST_F(ClientTest, SocketsThatNeedPrivilegeAreHandedToTheWorker) {
 TEST_F(ClientTest, ManySocketsAreHandedOver) {
     if (geteuid() != 0) GTEST_SKIP() << "needs root";
     const Server server(closes_at_once());
-    make();
+    make({.silence = 20s});  // a busy machine may not give the worker its turn in the usual time
     std::vector<CheckSpec> specs;
     for (std::uint32_t id = 0; id < 2000; ++id) {
         specs.push_back(tcp(id, server.endpoint()));
@@ -300,7 +324,7 @@ TEST_F(ClientTest, ManySocketsAreHandedOver) {
     ASSERT_TRUE(eventually([this] { return changes_.size() == 2000; }));
     EXPECT_TRUE(std::all_of(changes_.begin(), changes_.end(),
                             [](const Transition& change) { return change.state == State::up; }));
-    ASSERT_TRUE(eventually([this] { return runs(0) >= 3 && runs(1999) >= 3; }));
+    ASSERT_TRUE(eventually([this] { return runs(0) >= 2 && runs(1999) >= 2; }));
     EXPECT_EQ(changes_.size(), 2000U);
     EXPECT_EQ(lost_, 0);
 }

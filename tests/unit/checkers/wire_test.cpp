@@ -40,6 +40,7 @@ Transition some_transition() {
     return {.id = CheckId{9},
             .state = State::down,
             .weight_percent = 75,
+            .advice = Advice::drain,
             .latency = 3ms,
             .at = Time(5s),
             .reason = "connect refused"};
@@ -51,6 +52,7 @@ Status some_status() {
             .outcome = Outcome::failed,
             .against = 2,
             .weight_percent = std::nullopt,
+            .advice = Advice::maint,
             .certificate_days = -3,
             .latency = 1us,
             .at = Time(6s),
@@ -69,13 +71,16 @@ std::vector<wire::FromWorker> from_worker_messages() {
                             .started = 4,
                             .unchecked = 5,
                             .configured = 6,
-                            .running = 7},
+                            .running = 7,
+                            .lag_counts = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}},
             wire::Ask{{CheckId{1}, CheckId{9}}}};
 }
 
 std::vector<wire::ToWorker> to_worker_messages() {
     return {wire::Put{{full_spec(), CheckSpec{.kind = "tcp"}}}, wire::Drop{{CheckId{1}, CheckId{2}}},
-            wire::Sockets{{{CheckId{1}, 0}, {CheckId{2}, EMFILE}}}};
+            wire::Sockets{{{CheckId{1}, 0}, {CheckId{2}, EMFILE}}},
+            wire::CommandDone{CheckId{1}, {CommandEnd::How::exited, 1, 3ms, "out", "err"}},
+            wire::FileHolds{CheckId{1}, {ENOENT, ""}}};
 }
 
 TEST(Wire, EveryMessageArrivesAsItWasSent) {

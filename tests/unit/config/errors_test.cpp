@@ -75,11 +75,12 @@ TEST(Errors, DuplicateKeysAndTables) {
 TEST(Errors, UnknownSection) {
     EXPECT_EQ(errors_of("[virtual_servise.web]\n"),
               "1:2: unknown section or key \"virtual_servise\", expected one of `global`, `virtual_router`, "
-              "`virtual_service`, `sync_group`, `tracker`, did you mean `virtual_service`?\n");
-    EXPECT_EQ(
-        errors_of("x = 1\n"),
-        "1:1: unknown section or key \"x\", expected one of `global`, `virtual_router`, `virtual_service`, "
-        "`sync_group`, `tracker`\n");
+              "`virtual_service`, `sync_group`, `tracker`, `server_template`, `server_group`, `service_defaults`, "
+              "`server_defaults`, `include`, did you mean `virtual_service`?\n");
+    EXPECT_EQ(errors_of("x = 1\n"),
+              "1:1: unknown section or key \"x\", expected one of `global`, `virtual_router`, `virtual_service`, "
+              "`sync_group`, `tracker`, `server_template`, `server_group`, `service_defaults`, `server_defaults`, "
+              "`include`\n");
 }
 
 TEST(Errors, UnknownKey) {
@@ -87,7 +88,7 @@ TEST(Errors, UnknownKey) {
               "2:1: [global] has an unknown key `on_stopp`, did you mean `on_stop`?\n");
     EXPECT_EQ(errors_of("[global]\nquestion = 42\n"),
               "2:1: [global] has an unknown key `question`, expected one of `on_stop`, `reconcile_interval`, "
-              "`checker_user`, `announce_rate`, `announce_burst`\n");
+              "`checker_user`, `guard`, `announce_rate`, `announce_burst`\n");
     EXPECT_EQ(in_service("fwmark = 1\nservers = [{ address = '10.0.0.1', wieght = 2 }]"),
               "3:36: server in [virtual_service.s] has an unknown key `wieght`, did you mean `weight`?\n");
     EXPECT_EQ(in_check("{ kind = 'http', pth = '/' }"),
@@ -99,7 +100,7 @@ TEST(Errors, UnknownKey) {
 
 TEST(Errors, NameWithADot) {
     EXPECT_EQ(errors_of("[virtual_service.a.b]\nfwmark = 1\n"),
-              "1:1: [virtual_service.a] has no `address`, expected it or `fwmark`\n"
+              "1:1: [virtual_service.a] has no `address`, expected it, `addresses` or `fwmark`\n"
               "1:20: [virtual_service.a] has an unknown key `b`; a name with a dot in it stands in quotes\n");
 }
 
@@ -363,7 +364,7 @@ TEST(Errors, Sources) {
 // ---- cross checks of services -----------------------------------------------------------------------------
 
 TEST(Errors, AddressOrFirewallMark) {
-    EXPECT_EQ(in_service(""), "1:1: [virtual_service.s] has no `address`, expected it or `fwmark`\n");
+    EXPECT_EQ(in_service(""), "1:1: [virtual_service.s] has no `address`, expected it, `addresses` or `fwmark`\n");
     EXPECT_EQ(in_service("address = '192.0.2.1:80'\nfwmark = 1"),
               "3:10: `address` and `fwmark` exclude each other, expected one of them\n");
     EXPECT_EQ(in_service("address = '192.0.2.1:80'\nfamily = 'ipv4'"),

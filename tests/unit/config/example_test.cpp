@@ -49,7 +49,7 @@ TEST(Example, ParsesWithEverySettingOn) {
         if (is_switched_off(line)) line.erase(0, 1);
     const auto loaded = parse_lines(lines);
     ASSERT_TRUE(loaded.config);
-    EXPECT_EQ(loaded.config->services.size(), 4U);
+    EXPECT_EQ(loaded.config->services.size(), 5U);
 }
 
 TEST(Example, ParsesWithEachSettingOn) {
@@ -108,14 +108,17 @@ TEST(Example, OfEveryKeyInTheTables) {
             if (other.required || other.key == key.key)
                 text += fmt::format("{} = {}\n", other.key, other.example);
         if (key.key == "source6") text.replace(text.find("[\""), 1, "[\"2001:db8::9/64\", ");
-        if (key.key == "password") text += "version = 2\n";
+        if (key.key == "password") text.replace(text.find(", \"2001"), 19, "").append("version = 2\n");
         tried("virtual_router", key, text);
     }
     for (const auto& key : sections()[3].keys) {
         const std::string address = key.key == "address" ? "" : "address = '10.0.0.1:80', ";
         tried("server", key,
               fmt::format("[virtual_service.s]\naddress = '192.0.2.1:80'\nservers = [{{ {}{} = {} }}]\n",
-                          address, key.key, key.key == "forward" ? "'dr'" : key.example));
+                          address, key.key, key.key == "forward"           ? "'dr'"
+                          : key.key == "lower_threshold" ? "1, upper_threshold = 2"
+                                                         : key.example) +
+                  "[server_template.big]\nweight = 9\n");
     }
     for (const auto& key : sections()[4].keys) {
         const std::string kind = key.key == "kind" ? "" : "kind = 'tcp', ";
@@ -176,13 +179,23 @@ TEST(Example, OfEveryServiceKey) {
         {"address", ""},
         {"scheduler_flags", "address = '192.0.2.1:80'\nscheduler = 'mh'\n"},
         {"persistence_prefix", "address = '192.0.2.1:80'\npersistence = '1m'\n"},
+        {"addresses", ""},
+        {"persistence_engine", "address = '192.0.2.1:80'\npersistence = '1m'\n"},
+        {"active", "address = '192.0.2.1:80'\nrouter = 'r'\n"},
+        {"router", "address = '192.0.2.1:80'\nactive = 'master'\n"},
+        {"quorum_hysteresis", "address = '192.0.2.1:80'\nquorum = 3\n"},
         {"one_packet", "address = '192.0.2.1:53'\nprotocol = 'udp'\n"},
     };
     for (const auto& key : sections()[2].keys) {
         const auto with = company.find(key.key);
+        constexpr std::string_view kAround =
+            "\n[server_group.blue]\nservers = []\n[server_group.green]\nservers = []\n[virtual_router.{}]\n"
+            "interface = 'eth0'\nvrid = 1\naddresses = ['192.0.2.1/24']\n";
+        const auto name = key.key == "router" ? "web" : "r";
         const auto text = fmt::format("[virtual_service.s]\n{}{} = {}\n",
                                       with == company.end() ? "address = '192.0.2.1:80'\n" : with->second,
-                                      key.key, key.example);
+                                      key.key, key.example) +
+                          fmt::format(kAround, name);
         for (const auto& diagnostic : parse(text, "example", test::kKinds).diagnostics)
             ADD_FAILURE() << to_string(diagnostic) << "\n" << text;
     }

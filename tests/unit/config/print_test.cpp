@@ -27,6 +27,7 @@ check = { kind = "http", status = 200, headers = ["a: \"b\\"] }
 on_stop = "remove"
 reconcile_interval = "10s"
 checker_user = "lvsd-check"
+guard = 50
 announce_rate = 200000
 announce_burst = 2000
 
@@ -59,6 +60,14 @@ scheduler_flags = []
 forward = "nat"
 on_failure = "weight0"
 one_packet = false
+active = "always"
+quorum = 1
+quorum_hysteresis = 0
+panic_threshold = 0
+slow_start = "0s"
+drain_timeout = "1m"
+tunnel = "ipip"
+tunnel_checksum = "none"
 checks = [{ kind = "http", interval = "2s", timeout = "1s", rise = 2, fall = 3, path = "/", status = [200], method = "GET", limit = -1, follow = false, headers = ["a: \"b\\"] }]
 servers = [
     { address = "10.0.0.11:80", weight = 1, forward = "nat" },

@@ -19,6 +19,7 @@ public:
         Config out;
         out.global.on_stop = flip() ? OnStop::keep : OnStop::remove;
         out.global.reconcile_interval = std::chrono::milliseconds(number(1000, 3'600'000));
+        out.global.guard = static_cast<std::uint8_t>(number(0, 100));
         if (flip()) out.global.checker_user = name(32);
         out.global.announce_rate = static_cast<std::uint32_t>(number(1, 10'000'000));
         out.global.announce_burst = static_cast<std::uint32_t>(number(1, 1'000'000));
@@ -184,8 +185,25 @@ private:
             out.persistence_prefix = static_cast<std::uint8_t>(number(1, out.persistence_prefix));
         }
         match(out);
+        policy(out);
         servers(out);
         return out;
+    }
+
+    Tunnel tunnel() {
+        const auto type = pick(std::array{TunnelType::ipip, TunnelType::gue, TunnelType::gre});
+        return {type, static_cast<std::uint16_t>(type == TunnelType::gue ? number(1, 65535) : 0),
+                pick(std::array{TunnelChecksum::none, TunnelChecksum::checksum, TunnelChecksum::remote})};
+    }
+
+    void policy(VirtualService& out) {
+        if (out.persistence && flip()) out.persistence_engine = "sip";
+        out.quorum = static_cast<std::uint32_t>(number(1, 100));
+        out.quorum_hysteresis = static_cast<std::uint32_t>(number(0, std::int64_t{out.quorum} - 1));
+        out.panic_threshold = static_cast<std::uint8_t>(number(0, 100));
+        out.slow_start = std::chrono::milliseconds(number(0, 3'600'000));
+        out.drain_timeout = std::chrono::milliseconds(number(0, 3'600'000));
+        out.tunnel = tunnel();
     }
 
     void match(VirtualService& out) {
@@ -221,6 +239,10 @@ private:
         if (out.forward != Forward::nat)
             out.address.port = virtual_address ? virtual_address->port : std::uint16_t{0};
         out.weight = Weight::make(number(0, 65535)).value();
+        out.tier = static_cast<std::uint8_t>(number(0, 15));
+        out.tunnel = flip() ? service.tunnel : tunnel();
+        out.upper_threshold = static_cast<std::uint32_t>(number(0, 1000));
+        out.lower_threshold = static_cast<std::uint32_t>(number(0, out.upper_threshold));
         return out;
     }
 

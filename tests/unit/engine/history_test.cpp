@@ -42,6 +42,7 @@ class History {
                                                       : std::vector{tcp_check(static_cast<std::uint16_t>(80 + pick(2)))}));
         auto out = service("s" + std::to_string(number), "192.0.2." + std::to_string(number) + ":80", servers);
         if (pick(2) == 0) out.sorry_server = server("10.0.0.99:80", 1, {});
+        out.drain_timeout = {};  // who leaves, leaves at once; drains have a history of their own
         out.on_failure = pick(2) == 0 ? config::OnFailure::remove : config::OnFailure::weight0;
         return out;
     }

@@ -104,6 +104,46 @@ TEST(Late, AMasterThatSleptAsksBeforeItSpeaks) {
     EXPECT_LE(bench.left(), 2s);
 }
 
+// Whatever comes first after the sleep: a packet that waited, a tracker, a reload.
+TEST(Late, AMasterThatSleptAsksWhateverComesFirst) {
+    const EffectList asks{RemoveAddresses{}, StateChanged{State::master, State::backup, Reason::stalled}};
+    const auto slept = [] {
+        Bench bench;
+        bench.make_master();
+        bench.now = *bench.machine.deadline() + 2s + 1ns;
+        return bench;
+    };
+    auto hears = slept();
+    EXPECT_EQ(hears.hear(50, hears.higher), asks);
+    auto told = slept();
+    EXPECT_EQ(told.give(SetPriority{Priority::of(200)}), asks);
+    auto reloaded = slept();
+    Effects effects;
+    auto config = reloaded.machine.config();
+    config.priority = Priority::of(200);
+    reloaded.machine.configure(reloaded.now, config, effects);
+    EXPECT_EQ(EffectList(effects.begin(), effects.end()), asks);
+}
+
+TEST(Late, AMasterThatSleptLeavesTheNextOneAloneWhenItDoesNotPreempt) {
+    Config config;
+    config.preempt = false;
+    Bench bench(config);
+    bench.make_master();
+    bench.now += 1min;
+    bench.hear(50, bench.higher);  // it took over meanwhile
+    EXPECT_EQ(bench.state(), State::backup);
+    EXPECT_EQ(bench.machine.master(), bench.higher);
+    EXPECT_GT(bench.left(), 3s);
+}
+
+TEST(Late, AStopAfterASleepStillSaysGoodbye) {
+    Bench bench;
+    bench.make_master();
+    bench.now += 1min;
+    EXPECT_EQ(bench.give(Stop{}).front(), Effect(SendAdvert{0}));
+}
+
 TEST(Late, AMasterThatWasALittleLateGoesOn) {
     Bench bench;
     bench.make_master();
@@ -189,8 +229,9 @@ TEST(Group, AMemberWaitsForThePromotion) {
     bench.start();
     EXPECT_EQ(bench.pass(1h), (EffectList{Ready{}}));
     EXPECT_TRUE(bench.machine.ready());
-    EXPECT_EQ(bench.give(Promote{}), (EffectList{SendAdvert{100}, AddAddresses{}, Announce{},
-                                                 StateChanged{State::backup, State::master, Reason::master_down}}));
+    EXPECT_EQ(bench.give(Promote{}),
+              (EffectList{SendAdvert{100}, AddAddresses{}, Announce{},
+                          StateChanged{State::backup, State::master, Reason::master_down}}));
 }
 
 TEST(Group, AMasterOnTheWireEndsReadiness) {

@@ -251,7 +251,7 @@ TEST(Rfc9568_7_2, AFrameComesFromTheVirtualMac) {
     frame.resize(encode_frame(virtual_mac(Family::ipv4, Vrid::of(51)), *advert, kEnvelope4, frame));
     Bytes expected{0x01, 0x00, 0x5e, 0x00, 0x00, 0x12, 0x00, 0x00, 0x5e, 0x00, 0x01, 51,
                    0x08, 0x00, 0x45, 0xc0, 0,    32,   0,    0,    0x40, 0,    255,  112,
-                   0x99, 0x29, 192,  0,    2,    1,    224,  0,    0,    18};
+                   0xd8, 0x99, 192,  0,    2,    1,    224,  0,    0,    18};
     expected.insert(expected.end(), kPlain4.begin(), kPlain4.end());
     EXPECT_EQ(frame, expected);
     const auto split = split_ipv4(std::span(frame).subspan(14));

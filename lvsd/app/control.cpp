@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What the engine decided, carried to the reconciler, the log and the timers; and what the others tell the
+// engine.
+#include <fmt/core.h>
+
+#include "lvsd/app/daemon.hpp"
+#include "lvsd/base/log.hpp"
+#include "lvsd/base/messages.hpp"
+
+namespace lvs::app {
+namespace {
+
+constexpr Duration kDrainLook =
+    std::chrono::seconds(1);  // between looks at the connections of servers that drain
+
+}  // namespace
+
+void Daemon::after_engine(const engine::Changes& changes) {
+    report(changes);
+    push_desired();
+    arm_engine();
+    watch_drains();
+}
+
+// Once for everything that happens in one turn of the loop: a thousand verdicts make one batch.
+void Daemon::push_desired() {
+    if (push_scheduled_) return;
+    push_scheduled_ = true;
+    asio::post(loop_, [this] {
+        push_scheduled_ = false;
+        if (stopping_ || !reconciler_) return;
+        const bool concerned = !engine_.config().services.empty() || !reconciler_->owned().empty();
+        if (!concerned) return;
+        engine::Patch patch;
+        for (const auto& key : engine_.take_touched()) {
+            const auto found = engine_.desired().find(key);
+            patch.emplace(key,
+                          found == engine_.desired().end() ? std::nullopt : std::optional(found->second));
+        }
+        reconciler_->change_desired(patch);
+    });
+}
+
+void Daemon::arm_engine() {
+    const auto due = engine_.deadline();
+    if (!due || stopping_) {
+        engine_timer_.cancel();
+        return;
+    }
+    engine_timer_.expires_after(std::max(Duration{}, *due - monotonic_now()));
+    engine_timer_.async_wait([this](error_code error) {
+        if (error || stopping_) return;
+        engine::Changes changes;
+        engine_.advance(monotonic_now(), changes);
+        after_engine(changes);
+        touch();
+    });
+}
+
+// ---- drains
+// -----------------------------------------------------------------------------------------------------
+
+void Daemon::watch_drains() {
+    if (drain_armed_ || stopping_ || engine_.draining().empty()) return;
+    drain_armed_ = true;
+    drain_timer_.expires_after(kDrainLook);
+    drain_timer_.async_wait([this](error_code error) {
+        drain_armed_ = false;
+        if (error || stopping_) return;
+        reconciler_->look_at(engine_.draining());
+        watch_drains();
+    });
+}
+
+void Daemon::on_table() {
+    if (stopping_ || engine_.draining().empty()) return;
+    engine::Changes changes;
+    engine_.on_kernel(monotonic_now(), reconciler_->table(), changes);
+    after_engine(changes);
+    touch();
+}
+
+// ---- services and routers
+// -----------------------------------------------------------------------------------------
+
+void Daemon::on_role(const vrrp::Event& event) {
+    engine::Changes changes;
+    engine_.on_role(monotonic_now(), event.router, event.family, event.to == vrrp::State::master, changes);
+    after_engine(changes);
+}
+
+// Here routers that track the service are told.
+void Daemon::on_quorum(const engine::QuorumChanged& change) {
+    log(change.held ? Level::notice : Level::warning, ev::service_quorum,
+        fmt::format("service {} {} its quorum", change.service, change.held ? "has" : "lost"),
+        {{"reason", change.reason}});
+}
+
+void Daemon::report_control(const engine::Change& change) {
+    if (const auto* quorum = std::get_if<engine::QuorumChanged>(&change)) on_quorum(*quorum);
+    if (const auto* panic = std::get_if<engine::PanicChanged>(&change))
+        log(panic->panics ? Level::error : Level::notice, ev::service_panic,
+            panic->panics
+                ? fmt::format("service {}: too few servers are healthy, using all of them", panic->service)
+                : fmt::format("service {}: enough servers are healthy again", panic->service),
+            {{"reason", panic->reason}});
+}
+
+}  // namespace lvs::app
