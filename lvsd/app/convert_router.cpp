@@ -20,10 +20,18 @@ vrrp::VirtualAddress address(const config::VirtualAddress& from) {
 vrrp::Route route(const config::Route& from) {
     vrrp::Route out;
     switch (from.type) {
-        case config::RouteType::unicast: out.kind = vrrp::Route::Kind::unicast; break;
-        case config::RouteType::blackhole: out.kind = vrrp::Route::Kind::blackhole; break;
-        case config::RouteType::unreachable: out.kind = vrrp::Route::Kind::unreachable; break;
-        case config::RouteType::prohibit: out.kind = vrrp::Route::Kind::prohibit; break;
+        case config::RouteType::unicast:
+            out.kind = vrrp::Route::Kind::unicast;
+            break;
+        case config::RouteType::blackhole:
+            out.kind = vrrp::Route::Kind::blackhole;
+            break;
+        case config::RouteType::unreachable:
+            out.kind = vrrp::Route::Kind::unreachable;
+            break;
+        case config::RouteType::prohibit:
+            out.kind = vrrp::Route::Kind::prohibit;
+            break;
     }
     out.to = from.to;
     out.via = from.via;
@@ -38,10 +46,18 @@ vrrp::Route route(const config::Route& from) {
 vrrp::Rule rule(const config::Rule& from) {
     vrrp::Rule out;
     switch (from.action) {
-        case config::RuleAction::lookup: out.kind = vrrp::Rule::Kind::lookup; break;
-        case config::RuleAction::blackhole: out.kind = vrrp::Rule::Kind::blackhole; break;
-        case config::RuleAction::unreachable: out.kind = vrrp::Rule::Kind::unreachable; break;
-        case config::RuleAction::prohibit: out.kind = vrrp::Rule::Kind::prohibit; break;
+        case config::RuleAction::lookup:
+            out.kind = vrrp::Rule::Kind::lookup;
+            break;
+        case config::RuleAction::blackhole:
+            out.kind = vrrp::Rule::Kind::blackhole;
+            break;
+        case config::RuleAction::unreachable:
+            out.kind = vrrp::Rule::Kind::unreachable;
+            break;
+        case config::RuleAction::prohibit:
+            out.kind = vrrp::Rule::Kind::prohibit;
+            break;
     }
     out.family = from.family;
     out.from = from.from;
@@ -70,9 +86,12 @@ vrrp::Config machine(const config::VirtualRouter& router) {
 
 vrrp::ChecksumMode checksum(config::AdvertChecksum from) {
     switch (from) {
-        case config::AdvertChecksum::automatic: return vrrp::ChecksumMode::automatic;
-        case config::AdvertChecksum::message: return vrrp::ChecksumMode::message;
-        case config::AdvertChecksum::pseudo_header: return vrrp::ChecksumMode::pseudo_header;
+        case config::AdvertChecksum::automatic:
+            return vrrp::ChecksumMode::automatic;
+        case config::AdvertChecksum::message:
+            return vrrp::ChecksumMode::message;
+        case config::AdvertChecksum::pseudo_header:
+            return vrrp::ChecksumMode::pseudo_header;
     }
     return vrrp::ChecksumMode::automatic;
 }
@@ -110,8 +129,8 @@ bool has_both_families(const config::VirtualRouter& router) {
 
 }  // namespace
 
-// Two families that go together are a group like any other. Names hold neither "/", so no group of the operator's
-// has such a name.
+// Two families that go together are a group like any other. Names hold neither "/", so no group of the
+// operator's has such a name.
 std::vector<vrrp::RouterSpec> router_specs(const config::Config& config) {
     std::map<std::string, std::string> groups;
     for (const auto& group : config.sync_groups)
@@ -139,7 +158,8 @@ std::vector<vrrp::TrackerSpec> tracker_specs(const config::Config& config) {
         if (tracker.kind == Kind::router) one.kind = vrrp::TrackerSpec::Kind::router;
         one.target = tracker.target;
         one.address = tracker.address;
-        one.config = {.invert = tracker.invert, .up_delay = tracker.up_delay, .down_delay = tracker.down_delay};
+        one.config = {
+            .invert = tracker.invert, .up_delay = tracker.up_delay, .down_delay = tracker.down_delay};
         out.push_back(std::move(one));
     }
     return out;

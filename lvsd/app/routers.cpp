@@ -42,13 +42,16 @@ void Daemon::run_tracker(const config::Tracker& tracker, std::function<void(bool
     const bool exists = ::getpwnam(user.c_str()) != nullptr;
     checkers::Command command{
         .argv = tracker.script, .user = exists ? user : std::string("nobody"), .timeout = tracker.timeout};
-    tracker_runner_->run("tracker/" + tracker.name, std::move(command),
-                         [done = std::move(done)](const checkers::CommandEnd& end) { done(end.is_success()); });
+    tracker_runner_->run(
+        "tracker/" + tracker.name, std::move(command),
+        [done = std::move(done)](const checkers::CommandEnd& end) { done(end.is_success()); });
 }
 
 // The sorry server says sorry; that is no reason to hold an address.
 void Daemon::tell_services() {
-    const auto is_service = [](const auto& tracker) { return tracker.kind == config::Tracker::Kind::service; };
+    const auto is_service = [](const auto& tracker) {
+        return tracker.kind == config::Tracker::Kind::service;
+    };
     if (!trackers_ || std::ranges::none_of(engine_.config().trackers, is_service)) return;
     for (const auto& service : engine_.services())
         trackers_->set_service(service.config->name, service.state == engine::ServiceState::up ||

@@ -61,8 +61,17 @@ void add_details(state::RouterInstance& out, const vrrp::RouterStatus& status) {
 }
 
 state::SpeakerStatus speaker_status(const vrrp::Snapshot& known) {
-    return {known.realtime,      known.memory_locked, known.wakeups,           known.late_wakeups,
-            known.latest_wakeup, known.events_lost,   discards(known.discarded)};
+    state::SpeakerStatus out;
+    out.realtime = known.realtime;
+    out.memory_locked = known.memory_locked;
+    out.wakeups = known.wakeups;
+    for (std::size_t i = 0; i < known.lateness.classes.size(); ++i)
+        if (i > 0 && vrrp::Lateness::kBounds.at(i - 1) >= std::chrono::milliseconds(5))
+            out.late_wakeups += known.lateness.classes.at(i);
+    out.worst_lateness = known.lateness.worst;
+    out.events_lost = known.events_lost;
+    out.ignored = discards(known.discarded);
+    return out;
 }
 
 state::RouterInstance instance(const config::VirtualRouter& router, const vrrp::RouterStatus& status) {

@@ -58,7 +58,8 @@ bool is_called(const std::string& folder, const std::string& name) {
 bool runs_program(const std::string& folder, const std::string& path) {
     std::array<char, 4096> target{};
     const auto size = ::readlink((folder + "/exe").c_str(), target.data(), target.size());
-    return size > 0 && std::string_view(target.data(), static_cast<std::size_t>(size)) == path && is_running(folder, "");
+    return size > 0 && std::string_view(target.data(), static_cast<std::size_t>(size)) == path &&
+           is_running(folder, "");
 }
 
 }  // namespace
@@ -100,7 +101,8 @@ void TrackerSources::configure(const std::vector<config::Tracker>& trackers) {
             process.tracker = tracker;
             look_for(process);
         }
-        if (tracker.kind == Kind::script) run_script(scripts_.emplace_back(tracker, asio::steady_timer(loop_)));
+        if (tracker.kind == Kind::script)
+            run_script(scripts_.emplace_back(tracker, asio::steady_timer(loop_)));
     }
 }
 
@@ -113,7 +115,8 @@ void TrackerSources::stop() {
     trackers_.clear();
 }
 
-// ---- files --------------------------------------------------------------------------------------------------
+// ---- files
+// --------------------------------------------------------------------------------------------------
 
 void TrackerSources::look_at_files() {
     for (const auto& tracker : trackers_)
@@ -136,14 +139,15 @@ void TrackerSources::watch_folders() {
 }
 
 void TrackerSources::await_change() {
-    folders_.async_wait(asio::posix::stream_descriptor::wait_read, [this, generation = generation_](error_code error) {
-        if (error || generation != generation_) return;
-        std::array<char, 4096> events{};
-        while (::read(folders_.native_handle(), events.data(), events.size()) > 0) {
-        }
-        look_at_files();
-        await_change();
-    });
+    folders_.async_wait(asio::posix::stream_descriptor::wait_read,
+                        [this, generation = generation_](error_code error) {
+                            if (error || generation != generation_) return;
+                            std::array<char, 4096> events{};
+                            while (::read(folders_.native_handle(), events.data(), events.size()) > 0) {
+                            }
+                            look_at_files();
+                            await_change();
+                        });
 }
 
 void TrackerSources::await_second() {
@@ -155,7 +159,8 @@ void TrackerSources::await_second() {
     });
 }
 
-// ---- processes ----------------------------------------------------------------------------------------------
+// ---- processes
+// ----------------------------------------------------------------------------------------------
 
 void TrackerSources::look_for(Process& process) {
     if (const int pid = find_process(process.tracker.target); pid != 0) return await_end(process, pid);
@@ -170,7 +175,8 @@ void TrackerSources::look_for(Process& process) {
 void TrackerSources::await_end(Process& process, int pid) {
     const auto fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U));
     if (fd < 0) {
-        process.timer.expires_after(std::min<Duration>(process.tracker.interval, std::chrono::milliseconds(100)));
+        process.timer.expires_after(
+            std::min<Duration>(process.tracker.interval, std::chrono::milliseconds(100)));
         process.timer.async_wait([this, &process, generation = generation_](error_code error) {
             if (!error && generation == generation_) look_for(process);
         });
@@ -178,14 +184,16 @@ void TrackerSources::await_end(Process& process, int pid) {
     }
     process.running.assign(fd);
     tell_(process.tracker.name, true);
-    process.running.async_wait(asio::posix::stream_descriptor::wait_read, [this, &process, generation = generation_](error_code error) {
-        if (error || generation != generation_) return;
-        process.running.close();
-        look_for(process);
-    });
+    process.running.async_wait(asio::posix::stream_descriptor::wait_read,
+                               [this, &process, generation = generation_](error_code error) {
+                                   if (error || generation != generation_) return;
+                                   process.running.close();
+                                   look_for(process);
+                               });
 }
 
-// ---- scripts ------------------------------------------------------------------------------------------------
+// ---- scripts
+// ------------------------------------------------------------------------------------------------
 
 // A run that has not ended when the next is due is waited for: it is late, not wrong.
 void TrackerSources::run_script(Script& script) {
@@ -210,7 +218,8 @@ void TrackerSources::on_script(Script& script, bool good) {
     tell_(script.tracker.name, good);
 }
 
-// ---- services -----------------------------------------------------------------------------------------------
+// ---- services
+// -----------------------------------------------------------------------------------------------
 
 void TrackerSources::set_service(const std::string& service, bool good) {
     services_[service] = good;

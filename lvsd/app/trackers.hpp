@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What virtual routers depend on and the speaker cannot see itself: files, processes, scripts and virtual services.
-// Private to lvs_app. Thread: the loop. Interfaces and other routers are the speaker's own business.
+// What virtual routers depend on and the speaker cannot see itself: files, processes, scripts and virtual
+// services. Private to lvs_app. Thread: the loop. Interfaces and other routers are the speaker's own
+// business.
 //
-// A file is looked at when its folder changes (inotify) and once per second in any case: the folder may be missing, or
-// of a kind that tells nothing. A process that ends is noticed at once (pidfd); one that starts, at the next look.
+// A file is looked at when its folder changes (inotify) and once per second in any case: the folder may be
+// missing, or of a kind that tells nothing. A process that ends is noticed at once (pidfd); one that starts,
+// at the next look.
 #pragma once
 
 #include <cstdint>
@@ -26,9 +28,10 @@ namespace lvs::app {
 [[nodiscard]] int find_process(const std::string& name);
 
 class TrackerSources {
-   public:
+public:
     using Tell = std::function<void(const std::string& tracker, bool good)>;
-    // Runs the script of a tracker once, without privileges and within its timeout; `done` comes later, or never.
+    // Runs the script of a tracker once, without privileges and within its timeout; `done` comes later, or
+    // never.
     using Run = std::function<void(const config::Tracker& tracker, std::function<void(bool good)> done)>;
     TrackerSources(asio::io_context& loop, Tell tell, Run run);
 
@@ -38,7 +41,7 @@ class TrackerSources {
     void set_service(const std::string& service, bool good);
     void stop();
 
-   private:
+private:
     struct Process {
         config::Tracker tracker;
         asio::steady_timer timer;

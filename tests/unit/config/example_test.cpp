@@ -115,7 +115,8 @@ TEST(Example, OfEveryKeyInTheTables) {
         const std::string address = key.key == "address" ? "" : "address = '10.0.0.1:80', ";
         tried("server", key,
               fmt::format("[virtual_service.s]\naddress = '192.0.2.1:80'\nservers = [{{ {}{} = {} }}]\n",
-                          address, key.key, key.key == "forward"           ? "'dr'"
+                          address, key.key,
+                          key.key == "forward"           ? "'dr'"
                           : key.key == "lower_threshold" ? "1, upper_threshold = 2"
                                                          : key.example) +
                   "[server_template.big]\nweight = 9\n");
@@ -147,7 +148,8 @@ TEST(Example, OfEveryItemOfARouter) {
             if (key.key == "onlink") others += "via = '192.0.2.1', ";
             if (key.key == "family") others += "";
             const auto text = fmt::format(
-                "[virtual_router.r]\ninterface = 'eth0'\nvrid = 1\naddresses = ['192.0.2.1/24', '2001:db8::1/64']\n"
+                "[virtual_router.r]\ninterface = 'eth0'\nvrid = 1\naddresses = ['192.0.2.1/24', "
+                "'2001:db8::1/64']\n"
                 "{} = [{{ {}{} = {} }}]\n[tracker.uplink]\ninterface = 'eth1'\n",
                 list, others, key.key, key.example);
             for (const auto& diagnostic : parse(text, "example", test::kKinds).diagnostics)

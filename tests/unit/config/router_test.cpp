@@ -230,7 +230,7 @@ TEST(RouterErrors, Addresses) {
     EXPECT_EQ(
         in_router("excluded_addresses = ['192.0.2.2/24 device eth1']"),
         "5:23: address in [virtual_router.r]: unknown word \"device\", expected one of `address`, `dev`, "
-              "`label`, `dad`\n");
+        "`label`, `dad`\n");
     EXPECT_EQ(in_router("excluded_addresses = ['192.0.2.2/24 dev']"),
               "5:23: address in [virtual_router.r]: `dev` has no value, expected a string of 1 to 15 "
               "characters from "
