@@ -23,6 +23,7 @@
 //   - apply() absorbs a new configuration: a router whose spec did not change keeps its state and its timers.
 //   - A router whose interface is missing, down or without address waits; that is no fault, and it starts by
 //   itself.
+//   - Routes and rules of a master are there after its addresses and go before them.
 //   - Virtual addresses carry the mark kAddressMark in IFA_PROTO (Linux 5.18 and later), so that start()
 //   removes what
 //     a killed run left behind, and only that. An address that was there before, unmarked, is used but never
@@ -35,7 +36,8 @@
 //
 // Files: io_speaker.cpp (the owner's side), io_engine.cpp (the loop), io_instance.cpp (one machine and its
 // effects), io_link.cpp (interfaces and addresses by rtnetlink), io_socket.cpp (adverts and announcements),
-// io_address.cpp, io_device.cpp (virtual MAC).
+// io_address.cpp (addresses, routes and rules in the kernel), io_route.cpp (the latter's messages),
+// io_device.cpp (virtual MAC), io_track.cpp (trackers, the operator's hand).
 #pragma once
 
 #include <memory>
@@ -46,7 +48,9 @@
 
 namespace lvs::vrrp {
 
-inline constexpr std::uint8_t kAddressMark = 0x6c;  // IFA_PROTO; the kernel's own values are 1 to 3
+// What is ours in the kernel: IFA_PROTO of addresses (the kernel's own values are 1 to 3), the protocol of
+// routes and rules.
+inline constexpr std::uint8_t kAddressMark = 0x6c;
 inline constexpr std::uint32_t kDeviceMark =
     0x6c767364;  // IFLA_GROUP of devices that hold a virtual MAC: "lvsd"
 
@@ -54,15 +58,74 @@ inline constexpr std::uint32_t kDeviceMark =
 // of ours was heard, then its convention; many implementations still insist on the pseudo-header of RFC 5798.
 enum class ChecksumMode : std::uint8_t { automatic, message, pseudo_header };
 
+// A virtual address and how it is added; a prefix alone will do.
+struct VirtualAddress : Prefix {
+    std::string device;  // empty: the router's interface
+    std::string label;   // IPv4, for old tools: "eth0:web"
+    bool dad = false;    // IPv6: duplicate address detection, which makes it wait for a second
+    VirtualAddress() = default;
+    VirtualAddress(const Prefix& prefix) : Prefix(prefix) {}
+    friend bool operator==(const VirtualAddress&, const VirtualAddress&) = default;
+};
+
+inline constexpr std::uint32_t kMainTable = 254;
+
+// Routes and rules that exist while the router is master. They belong to the election of their family.
+struct Route {
+    enum class Kind : std::uint8_t { unicast, blackhole, unreachable, prohibit };
+    Kind kind = Kind::unicast;
+    Prefix to;  // length 0: default
+    std::optional<IpAddress> via;
+    std::string device;  // empty: the kernel finds it by `via`; without that, the router's interface
+    std::uint32_t table = kMainTable;
+    std::uint32_t metric = 0;  // 0: the kernel's default
+    std::optional<IpAddress> source;
+    bool onlink = false;
+    friend bool operator==(const Route&, const Route&) = default;
+};
+
+struct Rule {
+    enum class Kind : std::uint8_t { lookup, blackhole, unreachable, prohibit };
+    Kind kind = Kind::lookup;
+    Family family = Family::ipv4;
+    std::optional<Prefix> from, to;
+    std::string input, output;  // interfaces
+    std::optional<std::uint32_t> mark;
+    std::uint32_t mark_mask = 0xffffffff;
+    std::uint32_t table = kMainTable;
+    std::uint32_t priority = 0;
+    friend bool operator==(const Rule&, const Rule&) = default;
+};
+
+// Something routers depend on; vrrp.hpp has the rules. The speaker watches interfaces and routers itself, of
+// the others it is told (Speaker::set_tracker).
+struct TrackerSpec {
+    enum class Kind : std::uint8_t { external, interface, router };
+    std::string name;  // unique
+    Kind kind = Kind::external;
+    std::string target;                // interface: up with carrier; router: master here, in all its families
+    std::optional<IpAddress> address;  // interface: it has this address too
+    Tracker::Config config;
+    friend bool operator==(const TrackerSpec&, const TrackerSpec&) = default;
+};
+struct Track {
+    std::string tracker;
+    std::int32_t weight = 0;  // 0: a fault while it is down
+    friend bool operator==(const Track&, const Track&) = default;
+};
+
 // One virtual router. Addresses of both families make two elections that share name, VRID and settings.
 struct RouterSpec {
     std::string name;  // unique
     std::string interface;
     Vrid vrid = Vrid::of(1);
     Config config;
-    std::vector<Prefix> addresses;
-    std::vector<Prefix> excluded;  // held and announced like the others, but not in the advert
-    std::vector<Peer> peers;       // of either family; a family without peers uses multicast
+    std::vector<VirtualAddress> addresses;
+    std::vector<VirtualAddress> excluded;  // held and announced like the others, but not in the advert
+    std::vector<Route> routes;
+    std::vector<Rule> rules;
+    std::vector<Track> tracks;  // weights of the members of a group add up for all of them
+    std::vector<Peer> peers;    // of either family; a family without peers uses multicast
     ChecksumMode checksum = ChecksumMode::automatic;
     bool virtual_mac = false;          // RFC 9568 7.3: the addresses live on a device of ours with that MAC
     std::string password;              // version 2; up to 8 bytes; empty: none
@@ -87,6 +150,9 @@ enum class Trouble : std::uint8_t {
     virtual_mac,     // the device of the virtual MAC could not be made or set up; tried again at the next
                      // takeover
     misconfigured,   // the master announces other addresses, or another router has priority 255
+    not_owner,       // priority 255, but the interface has none of the addresses as its own
+    route_add,       // a route or rule could not be added
+    route_remove,    // a route or rule could not be removed
     netlink,         // interface changes were lost and read again
     discarded,       // adverts are refused, for the reason `discard`; told once a minute per reason at most
 };
@@ -110,22 +176,41 @@ struct Event {
 };
 inline constexpr std::size_t kEventCapacity = 4096;
 
+struct TrackStatus {
+    std::string tracker;
+    std::int32_t weight = 0;
+    Health health = Health::unknown;
+};
+
+struct PeerStatus {  // another router of the same VRID
+    IpAddress address;
+    std::uint8_t priority = 0;  // as it last said
+    Time heard{};
+};
+
 struct RouterStatus {
     std::string name;
     Family family = Family::ipv4;
     std::string interface;
     Vrid vrid = Vrid::of(1);
     State state = State::initialize;
+    Reason reason = Reason::started;  // of the last state change
     Waiting waiting = Waiting::none;
     Priority priority = Priority::of(100);    // effective
     Duration interval{};                      // the master's, as learned
     Time since{};                             // of the last state change
     std::optional<IpAddress> source, master;  // ours; the one we follow
     std::uint32_t addresses = 0;              // virtual addresses held now
+    bool held = false, yields = false;        // by the operator: hold(), failover()
+    std::vector<TrackStatus> tracks;
+    std::vector<PeerStatus> peers;   // heard within the last 255 intervals, at most kMaxPeers
+    Duration latest_advert{};        // the worst lateness of an advert of ours
+    std::uint64_t late_adverts = 0;  // more than 5 ms late
     std::uint64_t address_list_mismatches = 0;
     Counters counters;
 };
 
+inline constexpr std::size_t kMaxPeers = 16;
 // How late the timers of the speaker thread were, by the clock that also counts what the machine slept.
 struct Lateness {
     static constexpr std::array<Duration, 7> kBounds{
@@ -167,10 +252,22 @@ public:
     // Says goodbye, removes the addresses, joins. Events of the stop can be drained afterwards.
     void stop();
 
-    // Replaces the set of routers. An invalid set (two routers with one name, or with one VRID on the same
-    // interface and family, or without addresses) changes nothing.
-    [[nodiscard]] Result<void> apply(std::vector<RouterSpec> routers);
-    // What trackers decide. Unknown names are ignored.
+    // Replaces the set of routers and their trackers. An invalid set (two routers with one name, or with one
+    // VRID on the same interface and family, or without addresses, or with unknown trackers) changes nothing.
+    // A tracker that stays keeps its health.
+    [[nodiscard]] Result<void> apply(std::vector<RouterSpec> routers, std::vector<TrackerSpec> trackers = {});
+    void set_announce_rate(std::uint32_t per_second, std::uint32_t burst);
+
+    // For all functions below: unknown names are ignored.
+    void set_tracker(const std::string& tracker, bool good);  // of kind external
+
+    // The operator's hand, on a router and the members of its group. hold(): not master until release().
+    // failover(): a master hands over and lets the next one be, until that falls silent or release().
+    void hold(const std::string& router);
+    void release(const std::string& router);
+    void failover(const std::string& router);
+
+    // Without trackers: for who decides elsewhere.
     void set_priority(const std::string& router, Priority priority);
     void set_fault(const std::string& router, bool fault);
 

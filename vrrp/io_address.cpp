@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "vrrp/io_address.hpp"
 
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <netlink/addr.h>
@@ -14,6 +15,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
+#include <ranges>
 
 namespace lvs::vrrp::io {
 
@@ -36,7 +39,7 @@ using Addr = std::unique_ptr<rtnl_addr, AddrPut>;
 using NlAddr = std::unique_ptr<nl_addr, NlAddrPut>;
 using Message = std::unique_ptr<nl_msg, MessageFree>;
 
-Addr make_address(int index, const Prefix& prefix) {
+Addr make_address(int index, const VirtualAddress& prefix) {
     const auto bytes = prefix.address.bytes();
     const int family = prefix.address.is_v4() ? AF_INET : AF_INET6;
     NlAddr local(nl_addr_build(family, bytes.data(), bytes.size()));
@@ -47,10 +50,11 @@ Addr make_address(int index, const Prefix& prefix) {
     rtnl_addr_set_local(address.get(), local.get());
     if (family == AF_INET6) {
         // No duplicate detection: the old master may still hold it. Deprecated: never picked as a source.
-        rtnl_addr_set_flags(address.get(), IFA_F_NODAD);
+        if (!prefix.dad) rtnl_addr_set_flags(address.get(), IFA_F_NODAD);
         rtnl_addr_set_preferred_lifetime(address.get(), 0);
         rtnl_addr_set_valid_lifetime(address.get(), 0xffffffff);
     }
+    if (!prefix.label.empty()) rtnl_addr_set_label(address.get(), prefix.label.c_str());
     return address;
 }
 
@@ -65,7 +69,7 @@ std::vector<std::uint8_t> finish(nl_msg* message) {
     return bytes;
 }
 
-std::vector<std::uint8_t> add_message(int index, const Prefix& prefix, bool on_device) {
+std::vector<std::uint8_t> add_message(int index, const VirtualAddress& prefix, bool on_device) {
     nl_msg* raw = nullptr;
     const auto address = make_address(index, prefix);
     rtnl_addr_build_add_request(address.get(), NLM_F_CREATE | NLM_F_EXCL, &raw);
@@ -95,14 +99,17 @@ Fd open_netlink() {
 
 }  // namespace
 
-AddressSet::AddressSet(int index, std::vector<Prefix> prefixes, std::shared_ptr<Device> device)
+AddressSet::AddressSet(int index, Plan plan, std::shared_ptr<Device> device)
     : index_(index),
       device_(std::move(device)),
-      prefixes_(std::move(prefixes)),
-      ours_(prefixes_.size(), false) {
-    for (const auto& prefix : prefixes_) {
-        add_.push_back(add_message(index, prefix, device_ != nullptr));
-        remove_.push_back(remove_message(index, prefix));
+      plan_(std::move(plan)),
+      ours_(plan_.addresses.size(), false),
+      our_routes_(plan_.routes.size(), false) {
+    for (std::size_t i = 0; i < plan_.addresses.size(); ++i) {
+        const int named = plan_.places[i];
+        const int place = named != 0 ? named : index;
+        add_.push_back(add_message(place, plan_.addresses[i], device_ != nullptr && named == 0));
+        remove_.push_back(remove_message(place, plan_.addresses[i]));
     }
 }
 
@@ -111,8 +118,9 @@ void AddressSet::move_to(int index) {
     if (index == index_) return;
     index_ = index;
     for (auto* messages : {&add_, &remove_})
-        for (auto& message : *messages) {
-            auto* header = reinterpret_cast<nlmsghdr*>(message.data());
+        for (std::size_t i = 0; i < messages->size(); ++i) {
+            if (plan_.places[i] != 0) continue;
+            auto* header = reinterpret_cast<nlmsghdr*>((*messages)[i].data());
             static_cast<ifaddrmsg*>(nlmsg_data(header))->ifa_index = static_cast<std::uint32_t>(index);
         }
 }
@@ -203,13 +211,27 @@ bool AddressWriter::ready(AddressSet& set, bool up, AddressResult& result) {
 
 // What both sets hold belongs to the new one from now on.
 void AddressWriter::inherit(AddressSet& set, AddressSet& old_set) {
-    for (std::size_t i = 0; i < set.prefixes_.size(); ++i) {
-        const auto same = std::find(old_set.prefixes_.begin(), old_set.prefixes_.end(), set.prefixes_[i]);
-        if (same == old_set.prefixes_.end()) continue;
-        const auto place = static_cast<std::size_t>(same - old_set.prefixes_.begin());
-        set.ours_[i] = old_set.ours_[place];
-        old_set.ours_[place] = false;
+    const auto& before = old_set.plan_;
+    std::map<std::pair<Prefix, int>, std::size_t> known;
+    for (std::size_t k = 0; k < old_set.ours_.size(); ++k)
+        known.emplace(std::pair(Prefix(before.addresses[k]), before.places[k]), k);
+    for (std::size_t i = 0; i < set.ours_.size(); ++i) {
+        const auto found = known.find(std::pair(Prefix(set.plan_.addresses[i]), set.plan_.places[i]));
+        if (found == known.end() || before.addresses[found->second] != set.plan_.addresses[i]) continue;
+        set.ours_[i] = old_set.ours_[found->second];
+        old_set.ours_[found->second] = false;
     }
+    const auto same = [](const RouteMessages& a, const RouteMessages& b) {  // but for the sequence number
+        return std::ranges::equal(a.add | std::views::drop(sizeof(nlmsghdr)),
+                                  b.add | std::views::drop(sizeof(nlmsghdr)));
+    };
+    for (std::size_t i = 0; i < set.our_routes_.size(); ++i)
+        for (std::size_t k = 0; k < old_set.our_routes_.size(); ++k) {
+            if (!same(before.routes[k], set.plan_.routes[i])) continue;
+            set.our_routes_[i] = old_set.our_routes_[k];
+            old_set.our_routes_[k] = false;
+            break;
+        }
 }
 
 void AddressWriter::add(AddressSet& set, AddressResult& result) {
@@ -222,14 +244,48 @@ void AddressWriter::add(AddressSet& set, AddressResult& result) {
             if (error == 0) set.ours_[i] = true;
             if (error == 0 || error == EEXIST || result.error != 0) continue;
             result.error = error;
-            result.failed = set.prefixes_[i].address;
+            result.failed = set.plan_.addresses[i].address;
         }
     }
+    add_routes(set, result);
     result.complete = set.wanted.load();
+}
+
+// A route that is there and not ours stands in the way; the same rule of somebody else does what ours would.
+void AddressWriter::add_routes(AddressSet& set, AddressResult& result) {
+    Messages one(1);
+    std::vector<int> errors;
+    for (std::size_t i = 0; i < set.our_routes_.size() && set.wanted.load(); ++i) {
+        one[0] = set.plan_.routes[i].add;
+        exchange(one, 0, 1, errors);
+        const bool is_rule = reinterpret_cast<const nlmsghdr*>(one[0].data())->nlmsg_type == RTM_NEWRULE;
+        if (errors[0] == 0) set.our_routes_[i] = true;
+        const bool there = errors[0] == EEXIST && (is_rule || set.our_routes_[i]);
+        if (errors[0] == 0 || there || result.route_error != 0) continue;
+        result.route_error = errors[0];
+        result.failed_route = set.plan_.routes[i].about;
+    }
+}
+
+// Some are gone already, with the address they are from or the interface they lead to.
+void AddressWriter::remove_routes(AddressSet& set, AddressResult& result) {
+    Messages one(1);
+    std::vector<int> errors;
+    for (std::size_t i = set.our_routes_.size(); i-- > 0;) {
+        if (!set.our_routes_[i]) continue;
+        set.our_routes_[i] = false;
+        one[0] = set.plan_.routes[i].remove;
+        exchange(one, 0, 1, errors);
+        const bool gone = errors[0] == ESRCH || errors[0] == ENOENT || errors[0] == ENODEV;
+        if (errors[0] == 0 || gone || result.route_error != 0) continue;
+        result.route_error = errors[0];
+        result.failed_route = set.plan_.routes[i].about;
+    }
 }
 
 // Only what we added: foreign addresses stay.
 void AddressWriter::remove(AddressSet& set, AddressResult& result) {
+    remove_routes(set, result);
     Messages messages;
     std::vector<std::size_t> places;
     for (std::size_t i = 0; i < set.remove_.size(); ++i) {
@@ -246,7 +302,7 @@ void AddressWriter::remove(AddressSet& set, AddressResult& result) {
             set.ours_[places[i]] = false;
             if (error == 0 || error == EADDRNOTAVAIL || error == ENODEV || result.error != 0) continue;
             result.error = error;
-            result.failed = set.prefixes_[places[i]].address;
+            result.failed = set.plan_.addresses[places[i]].address;
         }
     }
     result.complete = true;

@@ -16,15 +16,22 @@
 #include "vrrp/io.hpp"
 #include "vrrp/io_device.hpp"
 #include "vrrp/io_fd.hpp"
+#include "vrrp/io_route.hpp"
 
 namespace lvs::vrrp::io {
 
+// What a master has in the kernel.
+struct Plan {
+    std::vector<VirtualAddress> addresses;
+    std::vector<int> places;  // for each address the number of the interface it names; 0: it names none
+    std::vector<RouteMessages> routes;  // and rules; added in this order, removed in the other
+};
+
 class AddressSet {
 public:
-    // With a device the addresses live there, and not on `index`.
-    AddressSet(int index, std::vector<Prefix> prefixes, std::shared_ptr<Device> device = nullptr);
+    // Addresses that name no interface live on the device, if there is one, else on `index`.
+    AddressSet(int index, Plan plan, std::shared_ptr<Device> device = nullptr);
 
-    [[nodiscard]] const std::vector<Prefix>& prefixes() const { return prefixes_; }
     [[nodiscard]] int index() const { return index_; }
     [[nodiscard]] const std::shared_ptr<Device>& device() const { return device_; }
 
@@ -37,9 +44,10 @@ private:
     int index_;
     std::shared_ptr<Device>
         device_;  // shared with the instance, and with the set that a reload puts in our place
-    std::vector<Prefix> prefixes_;
+    Plan plan_;
     std::vector<std::vector<std::uint8_t>> add_, remove_;  // one netlink message each
     std::vector<bool> ours_;                               // added by us; address thread only
+    std::vector<bool> our_routes_;
 };
 
 struct AddressJob {
@@ -62,6 +70,8 @@ struct AddressResult {
     bool complete = false;   // additions: all are there, or failed and were reported
     int error = 0;           // of the first that failed
     std::optional<IpAddress> failed = std::nullopt;
+    int route_error = 0;
+    std::optional<IpAddress> failed_route = std::nullopt;
 };
 
 class AddressWriter {
@@ -89,6 +99,8 @@ private:
     [[nodiscard]] bool ready(AddressSet& set, bool up, AddressResult& result);
     void add(AddressSet& set, AddressResult& result);
     void remove(AddressSet& set, AddressResult& result);
+    void add_routes(AddressSet& set, AddressResult& result);
+    void remove_routes(AddressSet& set, AddressResult& result);
     static void inherit(AddressSet& set, AddressSet& old_set);
     using Messages = std::vector<std::vector<std::uint8_t>>;
     void exchange(Messages& messages, std::size_t from, std::size_t to, std::vector<int>& errors);

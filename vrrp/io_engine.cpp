@@ -27,11 +27,6 @@ Time read_clock(clockid_t clock) {
     return Time(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
 }
 
-// The clock of the machines. It goes on while the computer sleeps, so that a sleep is noticed as a stall.
-Time monotonic_now() {
-    return read_clock(CLOCK_BOOTTIME);
-}
-
 // The owner's clock stands still meanwhile.
 Time owners(Time time) {
     return time - (read_clock(CLOCK_BOOTTIME) - read_clock(CLOCK_MONOTONIC));
@@ -43,6 +38,11 @@ bool lock_memory() {
 }
 
 }  // namespace
+
+// The clock of the machines. It goes on while the computer sleeps, so that a sleep is noticed as a stall.
+Time monotonic_now() {
+    return read_clock(CLOCK_BOOTTIME);
+}
 
 Engine::Engine(SpeakerOptions options, Shared& shared) : options_(options), shared_(shared) {}
 
@@ -70,7 +70,7 @@ Result<void> Engine::clear_leftovers() {
     for (const auto& [index, prefix] : links_.leftovers())
         if (!links_.devices().contains(index)) leftovers.emplace_back(index, prefix);
     remove_now(leftovers);
-    return {};
+    return clear_routes();
 }
 
 bool Engine::watch(int fd, void* who) {
@@ -85,6 +85,7 @@ void Engine::run() {
     while (!quit_) {
         wait();
         run_timers();
+        run_trackers();
         announce();
     }
     addresses_.stop();
@@ -117,6 +118,7 @@ void Engine::wait() {
     auto until = next_announcement();
     if (const auto* first = timers_.first())
         until = until ? std::min(*until, *first->heap_time) : *first->heap_time;
+    if (const auto due = next_tracker()) until = until ? std::min(*until, *due) : *due;
     if (until) {
         const auto left = std::max(Duration(0), *until - monotonic_now()).count();
         timeout = {.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
@@ -176,6 +178,13 @@ void Engine::announce() {
 
 Pacer& Engine::pacer(int index) {
     return pacers_.try_emplace(index, options_.announce_rate, options_.announce_burst).first->second;
+}
+
+void Engine::set_announce_rate(std::uint32_t per_second, std::uint32_t burst) {
+    if (per_second == options_.announce_rate && burst == options_.announce_burst) return;
+    options_.announce_rate = per_second;
+    options_.announce_burst = burst;
+    pacers_.clear();
 }
 
 std::optional<Time> Engine::next_announcement() {
@@ -293,7 +302,10 @@ void Engine::on_links() {
     if (links_.overruns() != overruns_) {
         overruns_ = links_.overruns();
         emit({.kind = Event::Kind::trouble, .time = now, .trouble = Trouble::netlink, .error = ENOBUFS});
+        for (auto& [key, instance] : instances_)
+            instance->restore();  // that an address vanished may be what was lost
     }
+    if (changed && watch_interfaces(now)) retrack(now);
     for (auto& [key, instance] : instances_) {
         if (changed) instance->update(now, links_.find(instance->spec().interface));
         for (const auto& gone : links_.removed())
@@ -329,7 +341,17 @@ void Engine::carry_out(Command& command) {
     const Time now = monotonic_now();
     switch (command.kind) {
         case Command::Kind::apply:
-            return apply(command.routers);
+            return apply(command);
+        case Command::Kind::tracker:
+            return hear(now, command.tracker, command.good);
+        case Command::Kind::hold:
+            return steer(now, command.router, Hold{});
+        case Command::Kind::release:
+            return steer(now, command.router, Release{});
+        case Command::Kind::failover:
+            return steer(now, command.router, Failover{});
+        case Command::Kind::announce_rate:
+            return set_announce_rate(command.rate, command.burst);
         case Command::Kind::snapshot:
             return command.answer.set_value(snapshot());
         case Command::Kind::stop:
@@ -353,8 +375,10 @@ void Engine::carry_out(Command& command) {
     }
 }
 
-void Engine::apply(std::vector<std::pair<std::uint32_t, RouterSpec>>& routers) {
+void Engine::apply(Command& command) {
+    const auto& routers = command.routers;
     groups_.clear();  // nobody moves while the members change
+    take_trackers(monotonic_now(), command.trackers);
     drop_missing(routers);
     order_.clear();
     for (const auto& [id, spec] : routers) {
@@ -365,6 +389,7 @@ void Engine::apply(std::vector<std::pair<std::uint32_t, RouterSpec>>& routers) {
         }
     }
     regroup();
+    retrack(monotonic_now());
     for (auto& [name, group] : groups_)
         move_group(group);
 }
@@ -396,18 +421,26 @@ void Engine::apply_one(std::uint32_t id, Family family, const RouterSpec& spec) 
     const Time now = monotonic_now();
     order_.emplace_back(id, family);
     auto& instance = instances_[{id, family}];
-    if (instance && instance->absorb(now, spec)) return after(*instance);
+    if (instance && instance->absorb(now, spec)) {
+        resolve(*instance);
+        instance->update(now, links_.find(spec.interface));  // it may name other interfaces now
+        return after(*instance);
+    }
+    const bool held = instance && instance->held();
     if (instance) {
         instance->retire(now);
         timers_.set(*instance, std::nullopt);
         std::erase(announcing_, instance.get());
     }
     instance = std::make_unique<Instance>(*this, id, family, spec);
+    resolve(*instance);
+    instance->prepare(now, verdict(*instance), held);
     instance->update(now, links_.find(spec.interface));
     after(*instance);
 }
 
 void Engine::emit(RawEvent event) {
+    if (event.kind == Event::Kind::state) roles_changed_ = true;
     event.seq = ++seq_;
     event.time = owners(event.time);
     if (!shared_.events.push(event)) ++events_lost_;
@@ -418,8 +451,16 @@ Snapshot Engine::snapshot() const {
     Snapshot result;
     for (const auto& key : order_)
         result.routers.push_back(instances_.at(key)->status());
-    for (auto& router : result.routers)
+    for (auto& router : result.routers) {
         router.since = owners(router.since);
+        for (auto& peer : router.peers)
+            peer.heard = owners(peer.heard);
+        for (auto& track : router.tracks) {
+            const auto found = std::find_if(trackers_.begin(), trackers_.end(),
+                                            [&](const auto& w) { return w.spec.name == track.tracker; });
+            if (found != trackers_.end()) track.health = found->tracker.health();
+        }
+    }
     result.realtime = realtime_;
     result.memory_locked = memory_locked_;
     result.wakeups = wakeups_;

@@ -15,10 +15,25 @@
 namespace lvs::vrrp::io {
 
 struct Command {
-    enum class Kind : std::uint8_t { apply, priority, fault, snapshot, stop };
+    enum class Kind : std::uint8_t {
+        apply,
+        priority,
+        fault,
+        tracker,
+        hold,
+        release,
+        failover,
+        announce_rate,
+        snapshot,
+        stop
+    };
     Kind kind = Kind::stop;
     std::vector<std::pair<std::uint32_t, RouterSpec>> routers;  // apply
-    std::uint32_t router = 0;                                   // priority, fault
+    std::vector<TrackerSpec> trackers;                          // apply
+    std::uint32_t router = 0;                                   // priority, fault, hold, release, failover
+    std::string tracker;                                        // tracker
+    bool good = false;                                          // tracker
+    std::uint32_t rate = 0, burst = 0;                          // announce_rate
     Priority priority = Priority::of(100);
     bool fault = false;
     std::promise<Snapshot> answer;  // snapshot
@@ -33,6 +48,8 @@ struct Shared {
     Wakeup events_ready;
 };
 
+[[nodiscard]] Time monotonic_now();
+
 class Engine final : public Host {
 public:
     Engine(SpeakerOptions options, Shared& shared);
@@ -46,6 +63,7 @@ private:
     Wire* join(Instance& instance, const Link& link, int& error) override;
     void leave(Instance& instance, Wire& wire) override;
     void post(AddressJob job) override { addresses_.post(std::move(job)); }
+    [[nodiscard]] const Link* link(const std::string& name) const override { return links_.find(name); }
     std::size_t send_frames(int index, std::span<const FrameSocket::Frame> frames) override;
     bool may_tell(Time now) override { return telling_.take(now, 1) == 1; }
     int send_frame(int index, std::span<const std::uint8_t> frame) override;
@@ -58,7 +76,7 @@ private:
 
     void take_commands();
     void carry_out(Command& command);
-    void apply(std::vector<std::pair<std::uint32_t, RouterSpec>>& routers);
+    void apply(Command& command);
     void drop_missing(const std::vector<std::pair<std::uint32_t, RouterSpec>>& routers);
     void apply_one(std::uint32_t id, Family family, const RouterSpec& spec);
     void on_links();
@@ -72,6 +90,24 @@ private:
     [[nodiscard]] std::optional<Time> next_announcement();
     void regroup();
     void move_group(std::vector<Instance*>& group);
+    void set_announce_rate(std::uint32_t per_second, std::uint32_t burst);
+
+    // Trackers and the operator: io_track.cpp
+    struct Watched {
+        TrackerSpec spec;
+        Tracker tracker;
+    };
+    void take_trackers(Time now, std::vector<TrackerSpec>& specs);
+    void resolve(Instance& instance) const;
+    void hear(Time now, const std::string& tracker, bool good);
+    [[nodiscard]] bool watch_interfaces(Time now);
+    [[nodiscard]] bool watch_routers(Time now);
+    [[nodiscard]] std::optional<Time> next_tracker() const;
+    void run_trackers();
+    [[nodiscard]] Verdict verdict(const Instance& instance);
+    void retrack(Time now);
+    void steer(Time now, std::uint32_t router, const Input& input);
+
     void after(Instance& instance);  // must follow every call into an instance
     [[nodiscard]] Snapshot snapshot() const;
 
@@ -89,6 +125,9 @@ private:
     std::map<int, Pacer> pacers_;  // by interface
     std::map<std::string, std::vector<Instance*>> groups_;
     std::vector<Member> members_;  // scratch
+    std::vector<Watched> trackers_;
+    std::vector<Weighed> weighed_;  // scratch
+    bool roles_changed_ = false;    // since the router trackers looked
     bool moving_ = false;
     bool quit_ = false;
     bool realtime_ = false, memory_locked_ = false;

@@ -8,12 +8,17 @@
 namespace lvs::vrrp::io {
 
 namespace {
+
+constexpr Duration kLateAdvert = std::chrono::milliseconds(5);
 constexpr Duration kTellAgain = std::chrono::minutes(1);
-}
+
+}  // namespace
 
 Instance::Instance(Host& host, std::uint32_t id, Family family, const RouterSpec& spec)
     : host_(host), id_(id), family_(family), spec_(spec), machine_(spec.config) {
     take_addresses(spec);
+    take_routes(spec);
+    name_devices();
     take_policy(spec);
 }
 
@@ -37,6 +42,71 @@ void Instance::take_addresses(const RouterSpec& spec) {
     wire_list_.resize(std::min(wire_list_.size(), kMaxAddresses * (family_ == Family::ipv4 ? 4 : 16)));
     for (const auto& prefix : spec.excluded)
         if (prefix.address.family() == family_) addresses_.push_back(prefix);
+}
+
+void Instance::take_routes(const RouterSpec& spec) {
+    routes_.clear();
+    rules_.clear();
+    for (const auto& route : spec.routes)
+        if (route.to.address.family() == family_) routes_.push_back(route);
+    for (const auto& rule : spec.rules)
+        if (rule.family == family_) rules_.push_back(rule);
+}
+
+// ---- other interfaces than its own ------------------------------------------------------------------------
+
+void Instance::name_devices() {
+    others_.clear();
+    place_.clear();
+    const auto place_of = [this](const std::string& name) {
+        if (name.empty() || name == spec_.interface) return SIZE_MAX;
+        const auto known = std::ranges::find(others_, name, &Other::name);
+        if (known != others_.end()) return static_cast<std::size_t>(known - others_.begin());
+        others_.push_back({.name = name});
+        return others_.size() - 1;
+    };
+    for (const auto& address : addresses_)
+        place_.push_back(place_of(address.device));
+    for (const auto& route : routes_)
+        (void)place_of(route.device);
+}
+
+void Instance::find_devices() {
+    for (auto& other : others_)
+        if (const auto* link = host_.link(other.name)) {
+            other.index = link->index;
+            other.mac = link->mac;
+        }
+}
+
+bool Instance::devices_moved() const {
+    return std::ranges::any_of(others_, [this](const Other& other) {
+        const auto* link = host_.link(other.name);
+        return link == nullptr || link->index != other.index;
+    });
+}
+
+// -1 is the number of no interface: what is to go there cannot.
+int Instance::number_of(const std::string& device) const {
+    if (device == spec_.interface) return index_;
+    const auto* link = host_.link(device);
+    return link == nullptr ? -1 : link->index;
+}
+
+std::shared_ptr<AddressSet> Instance::new_set(std::shared_ptr<Device> device) const {
+    Plan plan;
+    plan.addresses = addresses_;
+    for (std::size_t i = 0; i < addresses_.size(); ++i)
+        plan.places.push_back(place_[i] == SIZE_MAX ? 0 : number_of(addresses_[i].device));
+    for (const auto& route : routes_) {
+        const bool local = route.kind == Route::Kind::unicast &&
+                           (!route.via || (route.via->is_v6() && route.via->is_link_local()) || route.onlink);
+        const auto& name = route.device.empty() && local ? spec_.interface : route.device;
+        plan.routes.push_back(route_messages(route, name.empty() ? 0 : number_of(name)));
+    }
+    for (const auto& rule : rules_)
+        plan.routes.push_back(rule_messages(rule));
+    return std::make_shared<AddressSet>(index_, std::move(plan), std::move(device));
 }
 
 void Instance::take_policy(const RouterSpec& spec) {
@@ -83,7 +153,10 @@ std::optional<IpAddress> Instance::pick_source(const Link& link) const {
 Waiting Instance::missing(const Link* link, IpAddress& source) const {
     if (link == nullptr) return Waiting::interface;
     if (!link->up) return Waiting::link;
-    if (fault_) return Waiting::fault;
+    if (std::ranges::any_of(others_,
+                            [this](const Other& other) { return host_.link(other.name) == nullptr; }))
+        return Waiting::interface;
+    if (fault_ || verdict_.fault) return Waiting::fault;
     const auto found = pick_source(*link);
     if (!found) return Waiting::address;
     source = *found;
@@ -93,13 +166,20 @@ Waiting Instance::missing(const Link* link, IpAddress& source) const {
 void Instance::update(Time now, const Link* link) {
     IpAddress source;
     const auto waiting = missing(link, source);
-    if (machine_.running() && (waiting != Waiting::none || link->index != index_))
+    if (machine_.running() && (waiting != Waiting::none || link->index != index_ || devices_moved()))
         stop(now, waiting == Waiting::fault ? Reason::fault : Reason::interface);
     if (waiting != Waiting::none) return wait_for(now, waiting);
+    find_devices();
     mac_ = spec_.virtual_mac ? virtual_mac(family_, spec_.vrid) : link->mac;
     if (!machine_.running()) return begin(now, *link, source);
     machine_.handle(now, SourceChanged{source}, effects_);
     perform(now);
+}
+
+// RFC 9568 1.7: the owner has a virtual address as its own, outside of VRRP.
+bool Instance::owns(const Link& link) const {
+    return std::any_of(link.addresses.begin(), link.addresses.end(),
+                       [&](const LinkAddress& address) { return is_virtual(address.prefix.address); });
 }
 
 void Instance::wait_for(Time now, Waiting waiting) {
@@ -117,6 +197,7 @@ void Instance::begin(Time now, const Link& link, const IpAddress& source) {
     make_set(link);
     if (announced_waiting_) wait_for(now, Waiting::none);
     announced_waiting_ = false;
+    if (spec_.config.priority.value() == kOwner && !owns(link)) trouble(now, Trouble::not_owner, 0);
     waiting_ = Waiting::none;
     machine_.handle(now, Start{source}, effects_);
     perform(now);
@@ -132,7 +213,7 @@ void Instance::make_set(const Link& link) {
     index_ = link.index;
     if (spec_.virtual_mac && !device)
         device = std::make_shared<Device>(link.index, link.name, family_, spec_.vrid);
-    set_ = std::make_shared<AddressSet>(index_, addresses_, device);
+    set_ = new_set(device);
     if (device) post(AddressJob::Kind::prepare);
 }
 
@@ -167,6 +248,7 @@ void Instance::receive(Time now, const Advert& advert, const Envelope& envelope)
     if (const auto why = vrrp::refuse(policy_, envelope, advert)) return refuse(now, *why);
     if (spec_.checksum == ChecksumMode::automatic) checksum_ = advert.checksum;
     check_list(now, advert);
+    note_peer(now, envelope.source, advert.priority);
     const auto before = machine_.counters().discarded;
     machine_.handle(now, Received{advert, envelope.source}, effects_);
     perform(now);
@@ -206,13 +288,50 @@ void Instance::check_list(Time now, const Advert& advert) {
 }
 
 void Instance::advance(Time now) {
+    const auto due = machine_.deadline();
+    const auto sent = machine_.counters().adverts_sent;
+    const bool was_master = machine_.state() == State::master;
     machine_.advance(now, effects_);
+    if (was_master && due && machine_.counters().adverts_sent != sent) {
+        latest_advert_ = std::max(latest_advert_, now - *due);
+        if (now - *due > kLateAdvert) ++late_adverts_;
+    }
     perform(now);
+}
+
+// The oldest entry makes room.
+void Instance::note_peer(Time now, const IpAddress& source, std::uint8_t priority) {
+    const auto known = std::find_if(peers_.begin(), peers_.end(), [&](const PeerStatus& peer) {
+        return peer.heard != Time{} && peer.address == source;
+    });
+    const auto oldest = std::min_element(peers_.begin(), peers_.end(),
+                                         [](const auto& a, const auto& b) { return a.heard < b.heard; });
+    *(known != peers_.end() ? known : oldest) = {source, priority, now};
 }
 
 void Instance::set_priority(Time now, Priority priority) {
     machine_.handle(now, SetPriority{priority}, effects_);
     perform(now);
+}
+
+// A fault stops it before its priority changes, and the other way round: it says one thing, not two.
+void Instance::track(Time now, const Verdict& verdict, const Link* link) {
+    if (verdict == verdict_) return;
+    verdict_ = verdict;
+    if (verdict.fault) update(now, link);
+    steer(now, Adjust{verdict.adjust});
+    if (!verdict.fault) update(now, link);
+}
+
+void Instance::steer(Time now, const Input& input) {
+    machine_.handle(now, input, effects_);
+    perform(now);
+}
+
+void Instance::prepare(Time now, const Verdict& verdict, bool held) {
+    verdict_ = verdict;
+    steer(now, Adjust{verdict.adjust});
+    if (held) steer(now, Hold{});
 }
 
 void Instance::promote(Time now) {
@@ -235,11 +354,11 @@ bool Instance::absorb(Time now, const RouterSpec& spec) {
     if (spec == spec_) return true;
     const bool same_place = spec.interface == spec_.interface && spec.vrid == spec_.vrid &&
                             spec.source4 == spec_.source4 && spec.source6 == spec_.source6;
-    const bool same_kind = spec.config.version == spec_.config.version &&
-                           spec.config.grouped == spec_.config.grouped &&
-                           spec.virtual_mac == spec_.virtual_mac;
+    const bool same_kind =
+        spec.config.version == spec_.config.version && spec.virtual_mac == spec_.virtual_mac;
     if (!same_place || !same_kind) return false;
-    const bool same_addresses = spec.addresses == spec_.addresses && spec.excluded == spec_.excluded;
+    const bool same_addresses = spec.addresses == spec_.addresses && spec.excluded == spec_.excluded &&
+                                spec.routes == spec_.routes && spec.rules == spec_.rules;
     machine_.configure(now, spec.config, effects_);
     perform(now);
     spec_ = spec;
@@ -248,9 +367,12 @@ bool Instance::absorb(Time now, const RouterSpec& spec) {
 
     const auto old_set = set_;
     take_addresses(spec);
+    take_routes(spec);
+    name_devices();
+    find_devices();
     list_differs_ = false;
     if (!set_) return true;
-    set_ = std::make_shared<AddressSet>(index_, addresses_, old_set->device());
+    set_ = new_set(old_set->device());
     if (machine_.state() != State::master) return true;
     set_->wanted = true;
     post(AddressJob::Kind::replace, old_set);
@@ -266,6 +388,9 @@ void Instance::on_result(Time now, const AddressResult& result) {
     if (result.device_error != 0) trouble(now, Trouble::virtual_mac, result.device_error);
     if (result.kind == Kind::prepare) return;
     held_ = result.held;
+    if (result.route_error != 0)
+        trouble(now, result.kind == Kind::remove ? Trouble::route_remove : Trouble::route_add,
+                result.route_error, result.failed_route);
     if (result.kind == Kind::remove) {
         if (result.error != 0) trouble(now, Trouble::address_remove, result.error, result.failed);
         return;
@@ -274,12 +399,20 @@ void Instance::on_result(Time now, const AddressResult& result) {
     if (result.complete) adding_ = false;
 }
 
-// Somebody else took one of our addresses away: put it back.
-void Instance::on_address_removed(const MarkedAddress& address) {
+void Instance::restore() {
     if (machine_.state() != State::master || adding_ || !set_) return;
-    if (address.index != (set_->device() ? device_ : index_) || !is_virtual(address.prefix.address)) return;
     adding_ = true;
     post(AddressJob::Kind::add);
+}
+
+// Somebody else took one of our addresses away: put it back.
+void Instance::on_address_removed(const MarkedAddress& address) {
+    if (!set_) return;
+    const auto known = std::ranges::find(addresses_, address.prefix.address, &Prefix::address);
+    if (known == addresses_.end()) return;
+    const auto place = place_[static_cast<std::size_t>(known - addresses_.begin())];
+    const int here = place != SIZE_MAX ? others_[place].index : set_->device() ? device_ : index_;
+    if (address.index == here) restore();
 }
 
 // The same for the device: it begins anew, and with another number.
@@ -350,6 +483,7 @@ void Instance::on(Time, const Ready&) {}
 
 void Instance::on(Time now, const StateChanged& effect) {
     since_ = now;
+    reason_ = effect.reason;
     list_differs_ = false;
     host_.emit({.kind = Event::Kind::state,
                 .router = id_,
@@ -360,14 +494,22 @@ void Instance::on(Time now, const StateChanged& effect) {
                 .reason = effect.reason});
 }
 
-FrameSocket::Frame Instance::announcement(const IpAddress& address) const {
+// How many addresses from `first` on live on the same interface.
+std::size_t Instance::same_place(std::size_t first, std::size_t most) const {
+    std::size_t count = 1;
+    while (count < most && place_[first + count] == place_[first])
+        ++count;
+    return count;
+}
+
+FrameSocket::Frame Instance::announcement(const IpAddress& address, const Mac& mac) const {
     FrameSocket::Frame frame;
     if (family_ == Family::ipv4) {
-        const auto bytes = encode_garp(mac_, address);
+        const auto bytes = encode_garp(mac, address);
         frame.size = bytes.size();
         std::copy(bytes.begin(), bytes.end(), frame.bytes.begin());
     } else {
-        frame.bytes = encode_na(mac_, machine_.source(), address);
+        frame.bytes = encode_na(mac, machine_.source(), address);
         frame.size = frame.bytes.size();
     }
     return frame;
@@ -376,13 +518,16 @@ FrameSocket::Frame Instance::announcement(const IpAddress& address) const {
 bool Instance::announce(Pacer& pacer, Time now, std::uint32_t budget) {
     std::array<FrameSocket::Frame, FrameSocket::kBatch> frames;
     while (announcing() && budget > 0) {
-        const auto left = addresses_.size() - next_announcement_;
+        const auto left = same_place(next_announcement_, addresses_.size() - next_announcement_);
+        const auto place = place_[next_announcement_];
+        const auto& mac = place == SIZE_MAX ? mac_ : others_[place].mac;
+        const int index = place == SIZE_MAX ? index_ : others_[place].index;
         const auto wanted = static_cast<std::uint32_t>(std::min({left, frames.size(), std::size_t{budget}}));
         const auto allowed = pacer.take(now, wanted);
         if (allowed == 0) break;
         for (std::uint32_t i = 0; i < allowed; ++i)
-            frames[i] = announcement(addresses_[next_announcement_ + i].address);
-        const auto sent = host_.send_frames(index_, {frames.data(), allowed});
+            frames[i] = announcement(addresses_[next_announcement_ + i].address, mac);
+        const auto sent = host_.send_frames(index, {frames.data(), allowed});
         pacer.give_back(allowed - static_cast<std::uint32_t>(sent));
         if (sent == 0) break;  // the queue of the interface is full: later
         next_announcement_ += sent;
@@ -408,6 +553,7 @@ RouterStatus Instance::status() const {
     status.interface = spec_.interface;
     status.vrid = spec_.vrid;
     status.state = machine_.state();
+    status.reason = reason_;
     status.waiting = waiting_;
     status.priority = machine_.priority();
     status.interval = machine_.master_interval();
@@ -416,6 +562,15 @@ RouterStatus Instance::status() const {
     status.master = machine_.master();
     status.addresses = held_;
     status.address_list_mismatches = list_mismatches_;
+    status.held = machine_.held();
+    status.yields = machine_.yields();
+    for (const auto& track : spec_.tracks)
+        status.tracks.push_back(
+            {.tracker = track.tracker, .weight = track.weight, .health = Health::unknown});
+    for (const auto& peer : peers_)
+        if (peer.heard != Time{}) status.peers.push_back(peer);
+    status.latest_advert = latest_advert_;
+    status.late_adverts = late_adverts_;
     status.counters = machine_.counters();
     return status;
 }

@@ -49,6 +49,7 @@ public:
     virtual Wire* join(Instance& instance, const Link& link, int& error) = 0;
     virtual void leave(Instance& instance, Wire& wire) = 0;
     virtual void post(AddressJob job) = 0;
+    [[nodiscard]] virtual const Link* link(const std::string& name) const = 0;
     virtual std::size_t send_frames(int index, std::span<const FrameSocket::Frame> frames) = 0;
     // Whether what a stranger causes may be told now.
     [[nodiscard]] virtual bool may_tell(Time now) = 0;
@@ -74,9 +75,15 @@ public:
     void retire(Time now);  // stops for good
     void set_priority(Time now, Priority priority);
     void set_fault(Time now, bool fault, const Link* link);
+    void track(Time now, const Verdict& verdict, const Link* link);
+    void steer(Time now, const Input& input);                   // Hold, Release, Failover
+    void prepare(Time now, const Verdict& verdict, bool held);  // before the first update()
+    [[nodiscard]] bool held() const { return machine_.held(); }
+    [[nodiscard]] State state() const { return machine_.state(); }
     // Takes over a new configuration; false: this change needs a new instance.
     [[nodiscard]] bool absorb(Time now, const RouterSpec& spec);
     void on_result(Time now, const AddressResult& result);
+    void restore();  // puts back what may be missing
     void on_address_removed(const MarkedAddress& address);
     void on_device_removed(Time now, int device, const Link* link);
     void refuse(Time now, Discard discard);
@@ -90,6 +97,10 @@ public:
     [[nodiscard]] bool announcing() const { return !adding_ && next_announcement_ < addresses_.size(); }
     [[nodiscard]] RouterStatus status() const;
 
+    // Kept by the engine: places in its list of trackers, with their weights.
+    std::vector<std::pair<std::size_t, std::int32_t>> tracks;
+    Verdict next_verdict;  // scratch: what track() is to be told
+
     std::size_t heap_place = SIZE_MAX;  // kept by the engine's timer heap
     std::optional<Time> heap_time;
 
@@ -102,11 +113,19 @@ private:
     void on(Time now, const Ready& effect);
     void on(Time now, const StateChanged& effect);
 
+    void note_peer(Time now, const IpAddress& source, std::uint8_t priority);
     [[nodiscard]] Waiting missing(const Link* link, IpAddress& source) const;
     [[nodiscard]] std::optional<IpAddress> pick_source(const Link& link) const;
+    [[nodiscard]] bool owns(const Link& link) const;
     [[nodiscard]] bool is_virtual(const IpAddress& address) const;
     void begin(Time now, const Link& link, const IpAddress& source);
     void make_set(const Link& link);
+    [[nodiscard]] std::shared_ptr<AddressSet> new_set(std::shared_ptr<Device> device) const;
+    [[nodiscard]] int number_of(const std::string& device) const;
+    void take_routes(const RouterSpec& spec);
+    void name_devices();
+    [[nodiscard]] bool devices_moved() const;
+    void find_devices();
     void drop_device();
     void post(AddressJob::Kind kind, std::shared_ptr<AddressSet> old_set = nullptr);
     void wait_for(Time now, Waiting waiting);
@@ -116,13 +135,25 @@ private:
     void check_list(Time now, const Advert& advert);
     void tell(Time now, Discard discard);
     void transmit(Time now, const Advert& advert, const IpAddress& destination);
-    [[nodiscard]] FrameSocket::Frame announcement(const IpAddress& address) const;
+    [[nodiscard]] FrameSocket::Frame announcement(const IpAddress& address, const Mac& mac) const;
+    [[nodiscard]] std::size_t same_place(std::size_t first, std::size_t most) const;
 
     Host& host_;
     std::uint32_t id_;
     Family family_;
     RouterSpec spec_;
-    std::vector<Prefix> addresses_;        // of this family, those of the advert first
+    // Of this family:
+    std::vector<VirtualAddress> addresses_;  // those of the advert first
+    std::vector<Route> routes_;
+    std::vector<Rule> rules_;
+    // The other interfaces they name, and what was there when the router started.
+    struct Other {
+        std::string name;
+        int index = 0;
+        Mac mac{};
+    };
+    std::vector<Other> others_;
+    std::vector<std::size_t> place_;       // for each address its place in others_; SIZE_MAX: none named
     std::vector<std::uint8_t> wire_list_;  // as an advert lists them
     Policy policy_;
     Checksum checksum_ = Checksum::message;
@@ -136,6 +167,10 @@ private:
     std::uint32_t held_ = 0;
     bool adding_ = false;
     bool fault_ = false;
+    Verdict verdict_;  // of the trackers, its own and those of its group
+    std::array<PeerStatus, kMaxPeers> peers_{};
+    Duration latest_advert_{};
+    std::uint64_t late_adverts_ = 0;
     bool link_lost_ = false;
     std::size_t next_announcement_ = SIZE_MAX;
     Waiting waiting_ = Waiting::none;
@@ -145,6 +180,7 @@ private:
     std::uint64_t list_mismatches_ = 0;
     std::array<std::optional<Time>, kDiscards> told_{};
     Time since_{};
+    Reason reason_ = Reason::started;
 };
 
 }  // namespace lvs::vrrp::io

@@ -12,12 +12,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace lvs::vrrp::io {
 
 namespace {
 
 constexpr int kReceiveBuffer = 1 << 20;
+constexpr int kMaxDumps = 16;
 
 Mac read_mac(nlattr* attr) {
     Mac mac{};
@@ -60,16 +62,30 @@ Result<void> LinkTable::open() {
     return dump();
 }
 
+// Again and again until nothing was lost meanwhile.
 Result<void> LinkTable::dump() {
-    links_.clear();
-    leftovers_.clear();
-    devices_.clear();
-    dumping_ = true;
+    const auto devices = devices_;
+    for (int attempt = 0; attempt < kMaxDumps; ++attempt) {
+        links_.clear();
+        leftovers_.clear();
+        devices_.clear();
+        lost_ = false;
+        dumping_ = true;
+        auto done = dump_once();
+        dumping_ = false;
+        if (!done) return done;
+        if (!lost_) break;
+    }
+    for (const auto& [index, device] : devices)
+        if (!devices_.contains(index)) removed_devices_.push_back(index);
+    return {};
+}
+
+Result<void> LinkTable::dump_once() {
     for (const int type : {RTM_GETLINK, RTM_GETADDR}) {
         if (auto sent = request(type, AF_UNSPEC); !sent) return sent;
         if (auto done = await_dump(); !done) return done;
     }
-    dumping_ = false;
     return {};
 }
 
@@ -94,7 +110,10 @@ Result<void> LinkTable::await_dump() {
         pollfd waiter{.fd = fd_.get(), .events = POLLIN, .revents = 0};
         if (::poll(&waiter, 1, 2000) <= 0) return fail_errno(ETIMEDOUT, "vrrp: list interfaces");
         const auto size = ::recv(fd_.get(), buffer_.data(), buffer_.size(), 0);
-        if (size < 0 && errno == ENOBUFS) continue;
+        if (size < 0 && errno == ENOBUFS) {
+            lost_ = true;
+            continue;
+        }
         if (size < 0) return fail_errno(errno, "vrrp: list interfaces");
         (void)read_buffer(static_cast<std::size_t>(size), done);
     }
@@ -106,6 +125,7 @@ bool LinkTable::read_buffer(std::size_t size, bool& done) {
     int left = static_cast<int>(size);
     for (auto* message = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(message, left);
          message = nlmsg_next(message, &left)) {
+        if ((message->nlmsg_flags & NLM_F_DUMP_INTR) != 0) lost_ = true;  // something changed under the dump
         if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR) {
             if (message->nlmsg_seq == seq_) done = true;
             continue;
@@ -117,11 +137,15 @@ bool LinkTable::read_buffer(std::size_t size, bool& done) {
 
 bool LinkTable::read() {
     bool changed = false;
+    if (std::exchange(stale_, false)) {  // the last attempt to read everything failed
+        stale_ = !dump();
+        changed = true;
+    }
     for (int rounds = 0; rounds < 256; ++rounds) {
         const auto size = ::recv(fd_.get(), buffer_.data(), buffer_.size(), 0);
         if (size < 0 && errno == ENOBUFS) {
             ++overruns_;
-            (void)dump();
+            stale_ = !dump();
             return true;
         }
         if (size <= 0) break;

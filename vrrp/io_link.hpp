@@ -55,6 +55,7 @@ public:
 
 private:
     [[nodiscard]] Result<void> dump();
+    [[nodiscard]] Result<void> dump_once();
     [[nodiscard]] Result<void> request(int type, int family);
     [[nodiscard]] Result<void> await_dump();
     bool take(const nlmsghdr* message);
@@ -70,6 +71,8 @@ private:
     std::map<int, MarkedDevice> devices_;
     std::vector<int> removed_devices_;
     bool dumping_ = false;
+    bool lost_ = false;   // while dumping: notifications, or the dump's own consistency
+    bool stale_ = false;  // the last dump failed
     std::uint64_t overruns_ = 0;
     std::uint32_t seq_ = 0;
 };

@@ -46,6 +46,7 @@ struct Speaker::Impl {
     }
     Event translate(const io::RawEvent& raw) const;
     Result<void> take_guard();
+    void steer(const std::string& router, Command::Kind kind);
 };
 
 namespace {
@@ -92,6 +93,19 @@ Result<void> check(const std::vector<RouterSpec>& routers) {
     return {};
 }
 
+Result<void> check(const std::vector<RouterSpec>& routers, const std::vector<TrackerSpec>& trackers) {
+    std::set<std::string> names;
+    for (const auto& tracker : trackers)
+        if (!names.insert(tracker.name).second)
+            return fail(std::errc::invalid_argument, "vrrp: two trackers named " + tracker.name);
+    for (const auto& router : routers)
+        for (const auto& track : router.tracks)
+            if (!names.contains(track.tracker))
+                return fail(std::errc::invalid_argument,
+                            "vrrp: router " + router.name + ": there is no tracker " + track.tracker);
+    return {};
+}
+
 }  // namespace
 
 std::string_view to_string(Waiting waiting) {
@@ -130,6 +144,12 @@ std::string_view to_string(Trouble trouble) {
             return "virtual-mac";
         case Trouble::misconfigured:
             return "misconfigured";
+        case Trouble::not_owner:
+            return "not-owner";
+        case Trouble::route_add:
+            return "route-add";
+        case Trouble::route_remove:
+            return "route-remove";
         case Trouble::netlink:
             return "netlink";
         case Trouble::discarded:
@@ -152,6 +172,15 @@ std::uint64_t Lateness::count() const {
 Speaker::Speaker(SpeakerOptions options) : impl_(std::make_unique<Impl>(options)) {}
 Speaker::~Speaker() {
     stop();
+}
+
+void Speaker::Impl::steer(const std::string& router, Command::Kind kind) {
+    const auto id = ids.find(router);
+    if (id == ids.end() || !running()) return;
+    auto command = std::make_unique<Command>();
+    command->kind = kind;
+    command->router = id->second;
+    send(std::move(command));
 }
 
 Result<void> Speaker::Impl::take_guard() {
@@ -190,9 +219,10 @@ void Speaker::stop() {
     impl_->guard = io::Fd();
 }
 
-Result<void> Speaker::apply(std::vector<RouterSpec> routers) {
+Result<void> Speaker::apply(std::vector<RouterSpec> routers, std::vector<TrackerSpec> trackers) {
     LVS_ASSERT(impl_->running());
     if (auto fine = check(routers); !fine) return fine;
+    if (auto fine = check(routers, trackers); !fine) return fine;
     auto command = std::make_unique<Command>();
     command->kind = Command::Kind::apply;
     for (auto& spec : routers) {
@@ -200,8 +230,37 @@ Result<void> Speaker::apply(std::vector<RouterSpec> routers) {
         spec.config.grouped = !spec.group.empty();
         command->routers.emplace_back(id, std::move(spec));
     }
+    command->trackers = std::move(trackers);
     impl_->send(std::move(command));
     return {};
+}
+
+void Speaker::set_announce_rate(std::uint32_t per_second, std::uint32_t burst) {
+    if (!impl_->running()) return;
+    auto command = std::make_unique<Command>();
+    command->kind = Command::Kind::announce_rate;
+    command->rate = std::max(1U, per_second);
+    command->burst = std::max(1U, burst);
+    impl_->send(std::move(command));
+}
+
+void Speaker::set_tracker(const std::string& tracker, bool good) {
+    if (!impl_->running()) return;
+    auto command = std::make_unique<Command>();
+    command->kind = Command::Kind::tracker;
+    command->tracker = tracker;
+    command->good = good;
+    impl_->send(std::move(command));
+}
+
+void Speaker::hold(const std::string& router) {
+    impl_->steer(router, Command::Kind::hold);
+}
+void Speaker::release(const std::string& router) {
+    impl_->steer(router, Command::Kind::release);
+}
+void Speaker::failover(const std::string& router) {
+    impl_->steer(router, Command::Kind::failover);
 }
 
 void Speaker::set_priority(const std::string& router, Priority priority) {

@@ -171,6 +171,7 @@ void Machine::configure(Time now, const Config& config, Effects& out) {
         timer_ = std::min(*timer_, now + config_.interval);
     }
     if (priority_changed && state_ == State::master) send(now, priority_.value(), out);
+    if (ready_ && !config_.grouped) become_master(now, down_reason_, out);  // nobody to wait for any more
 }
 
 // ---- adverts ----------------------------------------------------------------------------------------------

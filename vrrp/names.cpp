@@ -51,6 +51,18 @@ std::string_view to_string(Reason reason) {
     return "?";
 }
 
+std::string_view to_string(Health health) {
+    switch (health) {
+        case Health::unknown:
+            return "unknown";
+        case Health::up:
+            return "up";
+        case Health::down:
+            return "down";
+    }
+    return "?";
+}
+
 std::string_view to_string(Discard discard) {
     switch (discard) {
         case Discard::truncated:

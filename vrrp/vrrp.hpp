@@ -8,6 +8,7 @@
 //                time go in, effects come out. A router with IPv4 and IPv6 addresses is two machines: the RFC
 //                holds two elections.                                                          machine.cpp
 //   decide()     when the members of a sync group move.                                    sync_group.cpp
+//   Tracker, judge()    what trackers do to priority and fitness.                            tracker.cpp
 //   Pacer        a token bucket for announcements.                                         pacer.cpp
 //   parse(), encode()                     adverts <-> bytes, all checks of section 7.1.  packet.cpp
 //   Policy, refuse()                      peers and passwords: whom a router listens to.   policy.cpp
@@ -213,6 +214,47 @@ struct Member {
 };
 enum class Decision : std::uint8_t { none, promote, demote };
 [[nodiscard]] Decision decide(std::span<const Member> members);
+
+// ---- trackers ---------------------------------------------------------------------------------------------
+
+// Something a router depends on. Until it was heard of it counts as down; the first word decides at once, a
+// later one after it has stood for the delay.
+enum class Health : std::uint8_t { unknown, up, down };
+[[nodiscard]] std::string_view to_string(Health health);  // "up"
+
+class Tracker {
+public:
+    struct Config {
+        bool invert = false;  // good is bad: a file that asks for maintenance, say
+        Duration up_delay{0}, down_delay{0};
+        friend bool operator==(const Config&, const Config&) = default;
+    };
+    explicit Tracker(const Config& config) : config_(config) {}
+    // Each returns whether health() changed.
+    [[nodiscard]] bool hear(Time now, bool good);
+    [[nodiscard]] bool advance(Time now);  // does nothing before deadline()
+    [[nodiscard]] std::optional<Time> deadline() const { return due_; }
+    [[nodiscard]] Health health() const { return health_; }
+    [[nodiscard]] const Config& config() const { return config_; }
+
+private:
+    Config config_;
+    Health health_ = Health::unknown;
+    std::optional<Time> due_;  // when the other health is believed
+};
+
+// What a router makes of one tracker. Weight 0: a fault while it is not up. Above: added while it is up.
+// Below: added while it is not.
+struct Weighed {
+    Health health = Health::unknown;
+    std::int32_t weight = 0;
+};
+struct Verdict {
+    std::int32_t adjust = 0;
+    bool fault = false;
+    friend bool operator==(const Verdict&, const Verdict&) = default;
+};
+[[nodiscard]] Verdict judge(std::span<const Weighed> trackers);
 
 // ---- pacing -----------------------------------------------------------------------------------------------
 

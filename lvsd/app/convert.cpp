@@ -29,26 +29,6 @@ std::string describe_waiting(vrrp::Waiting waiting) {
 
 }  // namespace
 
-std::vector<vrrp::RouterSpec> router_specs(const config::Config& config) {
-    std::vector<vrrp::RouterSpec> out;
-    out.reserve(config.routers.size());
-    for (const auto& router : config.routers) {
-        vrrp::RouterSpec spec;
-        spec.name = router.name;
-        spec.interface = router.interface;
-        spec.vrid = router.vrid;
-        spec.config.priority = router.priority;
-        spec.config.interval = router.advert_interval;
-        spec.config.preempt = router.preempt;
-        spec.virtual_mac = router.virtual_mac;
-        spec.addresses = router.addresses;
-        spec.source4 = router.source4;
-        spec.source6 = router.source6;
-        out.push_back(std::move(spec));
-    }
-    return out;
-}
-
 checkers::CheckSpec check_spec(const engine::CheckWanted& wanted) {
     checkers::CheckSpec spec;
     spec.id = checkers::CheckId{static_cast<std::uint32_t>(wanted.id)};

@@ -13,7 +13,8 @@
 
 namespace lvs::app {
 
-[[nodiscard]] std::vector<vrrp::RouterSpec> router_specs(const config::Config& config);
+[[nodiscard]] std::vector<vrrp::RouterSpec> router_specs(const config::Config& config);  // convert_router.cpp
+[[nodiscard]] std::vector<vrrp::TrackerSpec> tracker_specs(const config::Config& config);
 [[nodiscard]] checkers::CheckSpec check_spec(const engine::CheckWanted& wanted);
 
 // A line for the log and the status: "master-down", "interface eth0 is missing".

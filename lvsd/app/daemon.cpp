@@ -82,12 +82,6 @@ Result<void> Daemon::start_speaker() {
     return {};
 }
 
-void Daemon::apply_routers() {
-    if (!speaker_) return;
-    if (auto applied = speaker_->apply(router_specs(engine_.config())); !applied)
-        tell(router_trouble(applied.error()));
-}
-
 void Daemon::begin_with_kernel_table() {
     kernel_.emplace(loop_);
     if (first_config_->services.empty()) {  // perhaps a kernel without IPVS: do not ask for it
@@ -254,6 +248,7 @@ void Daemon::on_worker(bool up, const std::string& reason) {
 void Daemon::report(const engine::Changes& changes) {
     for (const auto& change : changes)
         tell(std::visit([](const auto& which) { return event_of(which); }, change));
+    if (!changes.empty()) tell_services();
 }
 
 // ---- the kernel's table -------------------------------------------------------------------------------------
@@ -385,6 +380,8 @@ void Daemon::stop() {
         for (const auto& event : speaker_->drain())
             on_router_event(event);
     }
+    if (trackers_) trackers_->stop();
+    if (tracker_runner_) tracker_runner_->stop();
     if (router_events_) router_events_->close();
     if (checkers_) checkers_->stop();
     stop_timer_.expires_after(kStopLimit);

@@ -9,10 +9,12 @@
 #include <unordered_map>
 
 #include "checkers/client.hpp"
+#include "checkers/runner.hpp"
 #include "ipvs/netlink.hpp"
 #include "ipvs/reconciler.hpp"
 #include "lvsd/app/app.hpp"
 #include "lvsd/app/notifier.hpp"
+#include "lvsd/app/trackers.hpp"
 #include "lvsd/dbus/dbus.hpp"
 #include "lvsd/engine/engine.hpp"
 #include "lvsd/events/events.hpp"
@@ -43,7 +45,9 @@ class Daemon {
     // start
     [[nodiscard]] Result<void> prepare_folders() const;
     [[nodiscard]] Result<void> start_speaker();
-    void apply_routers();
+    void apply_routers();  // routers.cpp
+    void tell_services();
+    void run_tracker(const config::Tracker& tracker, std::function<void(bool)> done);
     void begin_with_kernel_table();
     void start_machines();
     void start_routers_if_ready();
@@ -114,6 +118,8 @@ class Daemon {
     std::unique_ptr<ipvs::FileStore> store_;
     std::optional<ipvs::Reconciler> reconciler_;
     std::optional<vrrp::Speaker> speaker_;
+    std::optional<TrackerSources> trackers_;
+    std::unique_ptr<checkers::Runner> tracker_runner_;  // with the first script of a tracker
     std::optional<asio::posix::stream_descriptor> router_events_;
     std::optional<dbus::BusServer> bus_;
 

@@ -23,12 +23,54 @@ state::RouterState router_state(const vrrp::RouterStatus& status) {
     return state::RouterState::initialize;
 }
 
-state::NamedCounters discards(const vrrp::Counters& counters) {
+state::NamedCounters discards(const std::array<std::uint64_t, vrrp::kDiscards>& discarded) {
     state::NamedCounters out;
     for (std::size_t i = 0; i < vrrp::kDiscards; ++i)
-        if (counters.discarded.at(i) != 0)
-            out.emplace_back(vrrp::to_string(static_cast<vrrp::Discard>(i)), counters.discarded.at(i));
+        if (discarded.at(i) != 0) out.emplace_back(vrrp::to_string(static_cast<vrrp::Discard>(i)), discarded.at(i));
     std::sort(out.begin(), out.end());
+    return out;
+}
+
+// Why a router is as it is: what it waits for, the trackers that are down in a fault, else what moved it last.
+std::string reason(const vrrp::RouterStatus& status) {
+    if (status.waiting == vrrp::Waiting::none)
+        return status.since == Time{} ? "" : std::string(vrrp::to_string(status.reason));
+    std::string out(vrrp::to_string(status.waiting));
+    if (status.waiting != vrrp::Waiting::fault) return out;
+    std::string_view separator = ": ";
+    for (const auto& track : status.tracks) {
+        if (track.weight != 0 || track.health == vrrp::Health::up) continue;
+        out.append(separator).append(track.tracker);
+        separator = ", ";
+    }
+    return out;
+}
+
+void add_details(state::RouterInstance& out, const vrrp::RouterStatus& status) {
+    out.held = status.held;
+    out.yields = status.yields;
+    for (const auto& track : status.tracks)
+        out.trackers.push_back({track.tracker, std::string(vrrp::to_string(track.health)), track.weight});
+    for (const auto& peer : status.peers)
+        out.peers.push_back({peer.address, peer.priority, wall(peer.heard)});
+    out.late_adverts = status.late_adverts;
+    out.worst_lateness = status.latest_advert;
+    out.stalls = status.counters.stalls;
+    out.contests = status.counters.contests;
+    out.ignored = discards(status.counters.discarded);
+}
+
+state::SpeakerStatus speaker_status(const vrrp::Snapshot& known) {
+    state::SpeakerStatus out;
+    out.realtime = known.realtime;
+    out.memory_locked = known.memory_locked;
+    out.wakeups = known.wakeups;
+    for (std::size_t i = 0; i < known.lateness.classes.size(); ++i)
+        if (i > 0 && vrrp::Lateness::kBounds.at(i - 1) >= std::chrono::milliseconds(5))
+            out.late_wakeups += known.lateness.classes.at(i);
+    out.worst_lateness = known.lateness.worst;
+    out.events_lost = known.events_lost;
+    out.ignored = discards(known.discarded);
     return out;
 }
 
@@ -36,27 +78,27 @@ state::RouterInstance instance(const config::VirtualRouter& router, const vrrp::
     state::RouterInstance out;
     out.family = status.family;
     out.state = router_state(status);
-    out.reason = status.waiting == vrrp::Waiting::none ? "" : vrrp::to_string(status.waiting);
+    out.reason = reason(status);
     out.since = wall(status.since);
     out.priority = router.priority.value();
     out.effective_priority = status.priority.value();
     out.advert_interval = router.advert_interval;
     out.master_interval = status.interval;
     out.master = status.state == vrrp::State::master ? status.source : status.master;
-    for (const auto& address : router.addresses)
-        if (address.address.family() == status.family) out.addresses.push_back(address);
+    for (const auto* list : {&router.addresses, &router.excluded})
+        for (const auto& address : *list)
+            if (address.address.family() == status.family) out.addresses.push_back(address);
     out.transitions = status.counters.became_master;
     out.adverts_sent = status.counters.adverts_sent;
     out.adverts_received = status.counters.adverts_received;
-    out.ignored = discards(status.counters);
+    add_details(out, status);
     return out;
 }
 
-std::vector<state::Router> routers(const config::Config& config, const vrrp::Speaker* speaker) {
+std::vector<state::Router> routers(const config::Config& config, const vrrp::Snapshot& speaker) {
     std::map<std::string, std::vector<vrrp::RouterStatus>> known;
-    if (speaker != nullptr)
-        for (auto& status : speaker->snapshot().routers)
-            known[status.name].push_back(std::move(status));
+    for (const auto& status : speaker.routers)
+        known[status.name].push_back(status);
     std::vector<state::Router> out;
     for (const auto& router : config.routers) {
         auto& shown = out.emplace_back();
@@ -205,7 +247,13 @@ state::Snapshot build_snapshot(const Facts& facts, const engine::Engine& engine,
     out.daemon.ipvs.services = engine.desired().size();
     for (const auto& [key, service] : engine.desired())
         out.daemon.ipvs.servers += service.dests.size();
-    out.routers = routers(engine.config(), speaker);
+    if (speaker != nullptr) {
+        const auto known = speaker->snapshot();
+        out.daemon.vrrp = speaker_status(known);
+        out.routers = routers(engine.config(), known);
+    } else {
+        out.routers = routers(engine.config(), {});
+    }
     const ServiceBuilder build(engine, checkers, kernel);
     for (const auto* status : engine.service_list())
         out.services.push_back(build(*status));

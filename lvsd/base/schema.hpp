@@ -20,22 +20,24 @@ namespace lvs {
 enum class ValueType {
     string,  // min..max bytes, of `chars`
     boolean,
-    integer,   // min..max
-    duration,  // string with unit; min..max in nanoseconds, a multiple of `step`
-    address,   // IpAddress
-    endpoint,  // address with port
-    host,      // IpAddress, or Endpoint where a port is given
-    prefix,    // address with optional /length
-    choice,    // one of `choices`
-    strings,   // list of min..max strings; with `choices`: each one of them, none twice
-    prefixes,  // list of min..max prefixes
-    file,      // an absolute path; the file's text is read with the configuration
-    ranges,    // status ranges: 200, "200-299", or a list of them; always within 100..599
+    integer,    // min..max
+    duration,   // string with unit; min..max in nanoseconds, a multiple of `step`
+    address,    // IpAddress
+    endpoint,   // address with port
+    host,       // IpAddress, or Endpoint where a port is given
+    prefix,     // address with optional /length
+    choice,     // one of `choices`
+    strings,    // list of min..max strings; with `choices`: each one of them, none twice
+    prefixes,   // list of min..max prefixes
+    file,       // an absolute path; the file's text is read with the configuration
+    durations,  // list of min..max durations; their value is the strings
+    ranges,     // status ranges: 200, "200-299", or a list of them; always within 100..599
     // Structure, known to lvs_config alone; not for checker kinds:
     server,   // a host, or a table of section "server"
     servers,  // list of them
     check,    // a kind's name, or a table of section "check"
     checks,   // list of them
+    items,    // list of min..max strings or tables of the section that KeySpec::items names
 };
 
 struct KeySpec {
@@ -52,6 +54,7 @@ struct KeySpec {
     std::string_view example = {};  // as written in the file
     std::int64_t step = 0;          // duration: a multiple of this many nanoseconds; 0 = any
     std::string_view chars = {};  // string: the characters it may hold, as between [] in a regular expression
+    std::string_view items = {};  // items: the section of their tables
 };
 
 struct StatusRange {

@@ -12,9 +12,9 @@
 namespace lvs::config {
 namespace {
 
-constexpr std::array<std::string_view, 10> kTopLevel{
-    "global",       "notify",       "metrics",          "virtual_router",  "virtual_service",
-    "server_template", "server_group", "service_defaults", "server_defaults", "include"};
+constexpr std::array<std::string_view, 12> kTopLevel{
+    "global",     "notify",  "metrics",         "virtual_router", "virtual_service",  "sync_group",
+    "tracker",    "server_template", "server_group",   "service_defaults", "server_defaults", "include"};
 
 const KeySpec& spec_of(std::span<const KeySpec> keys, std::string_view name) {
     return *std::ranges::find(keys, name, &KeySpec::key);
@@ -381,34 +381,16 @@ private:
 
 // ---- routers and the whole --------------------------------------------------------------------------------
 
-RouterDraft build_router(const std::string& name, const Value& value, Report& report) {
-    RouterDraft out;
-    auto& router = out.router;
-    out.fields = read_fields(value, fmt::format("[virtual_router.{}]", name), router_keys(), report);
-    const auto& fields = out.fields;
-    router.name = name;
-    router.notify = read_command(fields, "notify", report);
-    router.interface = fields.get_or("interface", router.interface);
-    router.vrid = Vrid::make(fields.get_or("vrid", std::int64_t{1})).value();
-    router.priority = Priority::make(fields.get_or("priority", std::int64_t{100})).value();
-    router.advert_interval = fields.get_or("advert_interval", router.advert_interval);
-    router.preempt = fields.get_or("preempt", router.preempt);
-    router.addresses = fields.get_or("addresses", router.addresses);
-    router.source4 = maybe<IpAddress>(fields, "source4");
-    router.source6 = maybe<IpAddress>(fields, "source6");
-    router.virtual_mac = fields.get_or("virtual_mac", router.virtual_mac);
-    if (!router.addresses.empty())
-        for (const auto& item : std::get<List>(find(*fields.table, "addresses")->value.data))
-            out.address_places.push_back(item.place);
-    return out;
-}
-
 Global build_global(const Value& value, Report& report) {
     Global out;
     const auto fields = read_fields(value, "[global]", global_keys(), report);
     out.on_stop = choice(fields, "on_stop", out.on_stop, kOnStops);
     out.reconcile_interval = fields.get_or("reconcile_interval", out.reconcile_interval);
     out.checker_user = fields.get_or("checker_user", out.checker_user);
+    out.announce_rate =
+        static_cast<std::uint32_t>(fields.get_or("announce_rate", std::int64_t{out.announce_rate}));
+    out.announce_burst =
+        static_cast<std::uint32_t>(fields.get_or("announce_burst", std::int64_t{out.announce_burst}));
     out.guard = static_cast<std::uint8_t>(fields.get_or("guard", std::int64_t{out.guard}));
     return out;
 }
@@ -463,6 +445,14 @@ Draft build(const Value& root, std::span<const KindSpec> kinds, const ReadFile& 
             each_named(entry, report, [&](const std::string& name, const Value& value) {
                 out.services.push_back(services.build(name, value));
             });
+        } else if (entry.key == "sync_group") {
+            each_named(entry, report, [&](const std::string& name, const Value& value) {
+                out.sync_groups.push_back(build_sync_group(name, value, report));
+            });
+        } else if (entry.key == "tracker") {
+            each_named(entry, report, [&](const std::string& name, const Value& value) {
+                out.trackers.push_back(build_tracker(name, value, report));
+            });
         } else if (!build_singleton(entry, out, report) &&
                    std::ranges::find(kTopLevel, std::string_view(entry.key)) == kTopLevel.end()) {
             report.add(entry.place,
@@ -507,6 +497,10 @@ Config finish(Draft&& draft) {
     out.metrics = std::move(draft.metrics);
     for (auto& router : draft.routers)
         out.routers.push_back(std::move(router.router));
+    for (auto& group : draft.sync_groups)
+        out.sync_groups.push_back(std::move(group.group));
+    for (auto& tracker : draft.trackers)
+        out.trackers.push_back(std::move(tracker.tracker));
     out.services.reserve(draft.services.size());
     for (auto& service : draft.services)
         out.services.push_back(plain(std::move(service)));

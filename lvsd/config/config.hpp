@@ -63,7 +63,11 @@ struct Changes {
     bool global = false;
     NameChanges routers;
     NameChanges services;
-    [[nodiscard]] bool empty() const { return !global && routers.empty() && services.empty(); }
+    NameChanges sync_groups;
+    NameChanges trackers;
+    [[nodiscard]] bool empty() const {
+        return !global && routers.empty() && services.empty() && sync_groups.empty() && trackers.empty();
+    }
     friend bool operator==(const Changes&, const Changes&) = default;
 };
 [[nodiscard]] Changes diff(const Config& before, const Config& after);

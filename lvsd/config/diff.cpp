@@ -55,13 +55,16 @@ void append(std::string& out, std::string_view what, const NameChanges& changes)
 Changes diff(const Config& before, const Config& after) {
     const bool global =
         before.global != after.global || before.notify != after.notify || before.metrics != after.metrics;
-    return {global, diff_named(before.routers, after.routers), diff_named(before.services, after.services)};
+    return {global, diff_named(before.routers, after.routers), diff_named(before.services, after.services),
+            diff_named(before.sync_groups, after.sync_groups), diff_named(before.trackers, after.trackers)};
 }
 
 std::string to_string(const Changes& changes) {
     std::string out = changes.global ? "global" : "";
     append(out, "routers", changes.routers);
     append(out, "services", changes.services);
+    append(out, "sync groups", changes.sync_groups);
+    append(out, "trackers", changes.trackers);
     return out.empty() ? "no change" : out;
 }
 

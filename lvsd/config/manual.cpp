@@ -157,8 +157,10 @@ std::string entries(std::span<const KeySpec> keys) {
 std::string manual(std::span<const KindSpec> kinds) {
     std::string out(kHead);
     for (const auto& section : sections()) {
-        const bool table = section.name != "server" && section.name != "check";
-        const auto title = table ? fmt::format("[{}]", section.name) : fmt::format("A {}", section.name);
+        const bool table = section.name == "global" || section.name.ends_with(".NAME");
+        const auto article = section.name == "address" ? "An" : "A";
+        const auto title =
+            table ? fmt::format("[{}]", section.name) : fmt::format("{} {}", article, section.name);
         out += fmt::format(".SH \"{}\"\n{}\n{}", roff(title), roff(section.doc), entries(section.keys));
     }
     out += ".SH \"KINDS OF CHECKS\"\n";

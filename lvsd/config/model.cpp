@@ -63,4 +63,66 @@ std::string_view to_string(TunnelChecksum value) {
     return "?";
 }
 
+std::string_view to_string(RouteType value) {
+    switch (value) {
+        case RouteType::unicast:
+            return "unicast";
+        case RouteType::blackhole:
+            return "blackhole";
+        case RouteType::unreachable:
+            return "unreachable";
+        case RouteType::prohibit:
+            return "prohibit";
+    }
+    return "?";
+}
+
+std::string_view to_string(RuleAction value) {
+    switch (value) {
+        case RuleAction::lookup:
+            return "lookup";
+        case RuleAction::blackhole:
+            return "blackhole";
+        case RuleAction::unreachable:
+            return "unreachable";
+        case RuleAction::prohibit:
+            return "prohibit";
+    }
+    return "?";
+}
+
+std::string_view to_string(AdvertChecksum value) {
+    switch (value) {
+        case AdvertChecksum::automatic:
+            return "automatic";
+        case AdvertChecksum::message:
+            return "message";
+        case AdvertChecksum::pseudo_header:
+            return "pseudo-header";
+    }
+    return "?";
+}
+
+std::string_view to_string(Families value) {
+    return value == Families::together ? "together" : "independent";
+}
+
+std::string_view to_string(Tracker::Kind value) {
+    switch (value) {
+        case Tracker::Kind::interface:
+            return "interface";
+        case Tracker::Kind::file:
+            return "file";
+        case Tracker::Kind::process:
+            return "process";
+        case Tracker::Kind::script:
+            return "script";
+        case Tracker::Kind::service:
+            return "service";
+        case Tracker::Kind::router:
+            return "router";
+    }
+    return "?";
+}
+
 }  // namespace lvs::config

@@ -17,29 +17,11 @@
 
 #include "lvsd/base/base.hpp"
 #include "lvsd/base/schema.hpp"
+#include "lvsd/config/model_router.hpp"
 
 namespace lvs::config {
 
 using lvs::to_string;  // or the ones below would hide those of base
-
-// ---- VRRP -------------------------------------------------------------------------------------------------
-
-// One virtual router object may hold IPv4 and IPv6 addresses; per RFC 9568 each family is an election of its
-// own.
-struct VirtualRouter {
-    std::string name;
-    std::string interface;
-    Vrid vrid = Vrid::of(1);
-    Priority priority = Priority::of(100);
-    Duration advert_interval = std::chrono::seconds(1);  // 10 ms .. 40.95 s, whole centiseconds
-    bool preempt = true;
-    bool virtual_mac = false;
-    std::vector<Prefix> addresses;     // the virtual IPs, in file order
-    std::vector<std::string> notify;   // argv of a program run for its events; empty: none
-    std::optional<IpAddress> source4;  // source of IPv4 adverts; default: the interface's first address
-    std::optional<IpAddress> source6;  // source of IPv6 adverts; default: the interface's link-local address
-    friend bool operator==(const VirtualRouter&, const VirtualRouter&) = default;
-};
 
 // ---- checks -----------------------------------------------------------------------------------------------
 
@@ -128,6 +110,8 @@ struct Global {
     OnStop on_stop = OnStop::remove;  // what happens to our IPVS entries when the daemon stops
     Duration reconcile_interval = std::chrono::seconds(10);  // how often the kernel's table is compared
     std::string checker_user = "lvsd-check";  // the worker drops to this user; nobody if absent
+    std::uint32_t announce_rate = 200'000;    // announcements per second and interface
+    std::uint32_t announce_burst = 2'000;     // of them at once
     std::uint8_t guard = 50;  // percent: a reload that removes a larger share of the servers must be forced
     friend bool operator==(const Global&, const Global&) = default;
 };
@@ -155,6 +139,8 @@ struct Config {
     Notify notify;
     Metrics metrics;
     std::vector<VirtualRouter> routers;
+    std::vector<SyncGroup> sync_groups;
+    std::vector<Tracker> trackers;
     std::vector<VirtualService> services;
     friend bool operator==(const Config&, const Config&) = default;
 };

@@ -12,18 +12,8 @@
 namespace lvs::config {
 namespace {
 
-// A TOML basic string.
 std::string text(std::string_view value) {
-    std::string out = "\"";
-    for (const char c : value) {
-        if (c == '"' || c == '\\')
-            out += fmt::format("\\{}", c);
-        else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-            out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
-        else
-            out += c;
-    }
-    return out + '"';
+    return toml_text(value);
 }
 
 template <class T>
@@ -37,11 +27,6 @@ std::string list(const std::vector<T>& items, Print print) {
     for (const auto& item : items)
         out += fmt::format("{}{}", out.size() == 1 ? "" : ", ", print(item));
     return out + ']';
-}
-
-// A name in a table header: bare where TOML allows it.
-std::string bare(const std::string& name) {
-    return consists_of(name, "A-Za-z0-9_-") ? name : text(name);
 }
 
 std::string status(const StatusRange& range) {
@@ -73,10 +58,11 @@ public:
         line("reconcile_interval = {}", text_of(config.global.reconcile_interval));
         line("checker_user = {}", text(config.global.checker_user));
         line("guard = {}", config.global.guard);
+        line("announce_rate = {}", config.global.announce_rate);
+        line("announce_burst = {}", config.global.announce_burst);
         print(config.notify);
         print(config.metrics);
-        for (const auto& router : config.routers)
-            print(router);
+        out_ += print_routers(config);
         for (const auto& service : config.services)
             print(service);
         return std::move(out_);
@@ -108,22 +94,8 @@ private:
         if (!command.empty()) line("{} = {}", key, list(command, text));
     }
 
-    void print(const VirtualRouter& router) {
-        line("\n[virtual_router.{}]", bare(router.name));
-        line("interface = {}", text(router.interface));
-        line("vrid = {}", router.vrid.value());
-        line("priority = {}", router.priority.value());
-        line("advert_interval = {}", text_of(router.advert_interval));
-        line("preempt = {}", router.preempt);
-        line("addresses = {}", list(router.addresses, text_of<Prefix>));
-        if (router.source4) line("source4 = {}", text_of(*router.source4));
-        if (router.source6) line("source6 = {}", text_of(*router.source6));
-        line("virtual_mac = {}", router.virtual_mac);
-        print_command("notify", router.notify);
-    }
-
     void print(const VirtualService& service) {
-        line("\n[virtual_service.{}]", bare(service.name));
+        line("\n[virtual_service.{}]", toml_header(service.name));
         if (const auto* mark = std::get_if<Fwmark>(&service.match)) {
             line("fwmark = {}", mark->value());
             line("family = {}", service.family == Family::ipv4 ? R"("ipv4")" : R"("ipv6")");

@@ -16,7 +16,7 @@ constexpr std::size_t kMaxList = 256;
 
 bool is_structural(ValueType type) {
     return type == ValueType::server || type == ValueType::servers || type == ValueType::check ||
-           type == ValueType::checks;
+           type == ValueType::checks || type == ValueType::items;
 }
 
 bool has_range(const KeySpec& key) {
@@ -103,11 +103,13 @@ std::optional<ParamValue> from_text(const KeySpec& key, const std::string& text)
         case ValueType::integer:
         case ValueType::strings:
         case ValueType::prefixes:
+        case ValueType::durations:
         case ValueType::ranges:
         case ValueType::server:
         case ValueType::servers:
         case ValueType::check:
         case ValueType::checks:
+        case ValueType::items:
             return std::nullopt;
     }
     return std::nullopt;
@@ -194,6 +196,14 @@ std::optional<ParamValue> read_prefixes(const KeySpec& key, const Value& value, 
                              });
 }
 
+std::optional<ParamValue> read_durations(const KeySpec& key, const Value& value, Report& report) {
+    return read_list<std::string>(
+        key, count_of(key), value, report, [](const Value& item) -> std::optional<std::string> {
+            const auto* text = std::get_if<std::string>(&item.data);
+            return text && parse_duration(*text) ? std::optional(*text) : std::nullopt;
+        });
+}
+
 std::optional<ParamValue> read_ranges(const KeySpec& key, const Value& value, Report& report) {
     if (std::holds_alternative<List>(value.data))
         return read_list<StatusRange>(key, {1, kMaxList}, value, report, status_range);
@@ -217,6 +227,7 @@ std::optional<ParamValue> read_scalar(const KeySpec& key, const Value& value, Re
 std::optional<ParamValue> read_value(const KeySpec& key, const Value& value, Report& report) {
     if (key.type == ValueType::strings) return read_strings(key, value, report);
     if (key.type == ValueType::prefixes) return read_prefixes(key, value, report);
+    if (key.type == ValueType::durations) return read_durations(key, value, report);
     if (key.type == ValueType::ranges) return read_ranges(key, value, report);
     return read_scalar(key, value, report);
 }
@@ -236,8 +247,8 @@ Value fallback_item(const KeySpec& key, std::string_view text) {
 }
 
 Value fallback_value(const KeySpec& key) {
-    const bool list =
-        key.type == ValueType::strings || key.type == ValueType::prefixes || key.type == ValueType::ranges;
+    const bool list = key.type == ValueType::strings || key.type == ValueType::prefixes ||
+                      key.type == ValueType::durations || key.type == ValueType::ranges;
     if (!list) return fallback_item(key, key.fallback);
     List items;
     for (const auto item : split_list(key.fallback))
@@ -332,6 +343,8 @@ std::string expectation(const KeySpec& key) {
                                        : list_of(key, "different strings out of ") + listed(key.choices, '"');
         case ValueType::prefixes:
             return list_of(key, R"(addresses such as "192.0.2.1/24" or "2001:db8::1/64")");
+        case ValueType::durations:
+            return list_of(key, R"(durations such as "2s" or "100ms")");
         case ValueType::ranges:
             return R"(a status from 100 to 599, a range such as "200-299", or a list of them)";
         case ValueType::server:
@@ -342,6 +355,8 @@ std::string expectation(const KeySpec& key) {
             return R"(a check such as "tcp" or { kind = "tcp" })";
         case ValueType::checks:
             return list_of(key, R"(checks such as "tcp" or { kind = "tcp" })");
+        case ValueType::items:
+            return list_of(key, item_spec(key.items).noun);
     }
     return "something else";
 }

@@ -98,6 +98,8 @@ std::string type_of(const KeySpec& key) {
             return list_type(key, key.choices.empty() ? R"("type": "string")" : choices(key));
         case ValueType::prefixes:
             return list_type(key, pattern(kPrefixPattern));
+        case ValueType::durations:
+            return list_type(key, pattern(kDurationPattern));
         case ValueType::ranges:
             return fmt::format(R"("anyOf": [{}, {{"type": "array", "minItems": 1, "items": {}}}])", kStatus,
                                kStatus);
@@ -109,6 +111,8 @@ std::string type_of(const KeySpec& key) {
             return reference("check");
         case ValueType::checks:
             return list_type(key, reference("check"));
+        case ValueType::items:
+            return list_type(key, reference(key.items));
     }
     return "";
 }
@@ -116,7 +120,8 @@ std::string type_of(const KeySpec& key) {
 // As a value of the file.
 std::string fallback(const KeySpec& key) {
     if (key.type == ValueType::boolean || key.type == ValueType::integer) return std::string(key.fallback);
-    if (key.type == ValueType::strings || key.type == ValueType::prefixes || key.type == ValueType::ranges)
+    if (key.type == ValueType::strings || key.type == ValueType::prefixes ||
+        key.type == ValueType::durations || key.type == ValueType::ranges)
         return fmt::format("[{}]", joined(split_list(key.fallback), text));
     return text(key.fallback);
 }
@@ -161,6 +166,17 @@ std::string check_of(const KindSpec& kind) {
     return fmt::format("    {{{}}}", object(kind.doc, keys));
 }
 
+std::string_view doc_of(std::string_view section) {
+    for (const auto& one : sections())
+        if (one.name == section) return one.doc;
+    return {};
+}
+
+std::string item(const ItemSpec& spec) {
+    return fmt::format("  \"{}\": {{\"anyOf\": [{{{}}}, {{{}}}]}}", spec.section, pattern(spec.pattern),
+                       object(doc_of(spec.section), spec.keys));
+}
+
 std::vector<KeySpec> without_required(std::span<const KeySpec> keys) {
     std::vector<KeySpec> out(keys.begin(), keys.end());
     for (auto& key : out)
@@ -181,15 +197,18 @@ std::string json_schema(std::span<const KindSpec> kinds) {
         "  {},\n  \"global\": {{{}}},\n  \"notify\": {{{}}},\n  \"metrics\": {{{}}},\n"
         "  \"virtual_router\": {},\n  \"virtual_service\": {},\n"
         "  \"server_template\": {},\n  \"server_group\": {},\n"
-        "  \"service_defaults\": {{{}}},\n  \"server_defaults\": {{{}}}\n}},\n"
-        "\"$defs\": {{\n  \"server\": {{\"anyOf\": [{{{}}}, {{{}}}]}},\n"
+        "  \"service_defaults\": {{{}}},\n  \"server_defaults\": {{{}}},\n"
+        "  \"sync_group\": {},\n  \"tracker\": {}\n}},\n"
+        "\"$defs\": {{\n{},\n  \"server\": {{\"anyOf\": [{{{}}}, {{{}}}]}},\n"
         "  \"check\": {{\"anyOf\": [{{\"enum\": [{}]}},\n{}\n  ]}}\n}}\n}}\n",
         joined(top_keys(), property), object(doc_of("global"), global_keys()), object(doc_of("notify"), notify_keys()),
         object(doc_of("metrics"), metrics_keys()), named(doc_of("virtual_router.NAME"), router_keys()),
         named(doc_of("virtual_service.NAME"), service_keys()),
         named(doc_of("server_template.NAME"), without_required(server_keys())),
         named(doc_of("server_group.NAME"), group_keys()), object(doc_of("service_defaults"), service_keys()),
-        object(doc_of("server_defaults"), without_required(server_keys())), pattern(kHostPattern),
+        object(doc_of("server_defaults"), without_required(server_keys())),
+        named(doc_of("sync_group.NAME"), sync_group_keys()), named(doc_of("tracker.NAME"), tracker_keys()),
+        joined(item_specs(), item), pattern(kHostPattern),
         object(doc_of("server"), server_keys()),
         joined(kinds, [](const KindSpec& kind) { return text(kind.kind); }), joined(kinds, check_of));
 }

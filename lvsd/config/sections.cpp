@@ -93,90 +93,20 @@ constexpr std::array kGlobal{
             .doc = "A reload that removes more than this percentage of the servers, and more than three, is refused "
                    "until it is forced (`lvsctl apply --force`). With 100 nothing is refused.",
             .example = "20"},
-};
-
-constexpr std::array kRouter{
-    KeySpec{.key = "interface",
-            .type = ValueType::string,
-            .required = true,
+    KeySpec{.key = "announce_rate",
+            .type = ValueType::integer,
+            .fallback = "200000",
             .min = 1,
-            .max = 15,
-            .doc =
-                "The network interface the adverts go out on and the addresses are added to. It may appear "
-                "after the daemon has started.",
-            .example = R"("eth0")",
-            .chars = "A-Za-z0-9._@+-"},
-    KeySpec{
-        .key = "vrid",
-        .type = ValueType::integer,
-        .required = true,
-        .min = 1,
-        .max = 255,
-        .doc = "The virtual router id: the same number on every director of this virtual router, and used by "
-               "no other virtual router on the same network.",
-        .example = "51"},
-    KeySpec{
-        .key = "priority",
-        .type = ValueType::integer,
-        .fallback = "100",
-        .min = 1,
-        .max = 255,
-        .doc =
-            "The director with the highest priority that is alive becomes master. 255 is meant for a router "
-            "that owns the addresses as its own.",
-        .example = "150"},
-    KeySpec{
-        .key = "advert_interval",
-        .type = ValueType::duration,
-        .fallback = "1s",
-        .min = 10 * kMs,
-        .max = 40'950 * kMs,
-        .doc =
-            "How often the master says that it is alive. A backup takes over after a little more than three "
-            "intervals without an advert.",
-        .example = R"("100ms")",
-        .step = 10 * kMs},
-    KeySpec{
-        .key = "preempt",
-        .type = ValueType::boolean,
-        .fallback = "true",
-        .doc = "Whether a director with a higher priority takes over from a living master with a lower one.",
-        .example = "false"},
-    KeySpec{.key = "addresses",
-            .type = ValueType::prefixes,
-            .required = true,
+            .max = 10'000'000,
+            .doc = "How many neighbour announcements may leave an interface per second.",
+            .example = "20000"},
+    KeySpec{.key = "announce_burst",
+            .type = ValueType::integer,
+            .fallback = "2000",
             .min = 1,
-            .max = 255,
-            .doc =
-                "The virtual addresses the master holds, each with its prefix length. IPv4 and IPv6 may be "
-                "mixed; each family then elects its own master.",
-            .example = R"(["192.0.2.10/24", "2001:db8::10/64"])"},
-    KeySpec{.key = "source4",
-            .type = ValueType::address,
-            .doc = "Source address of IPv4 adverts. Default: the first IPv4 address of the interface.",
-            .example = R"("192.0.2.2")"},
-    KeySpec{.key = "source6",
-            .type = ValueType::address,
-            .doc = "Source address of IPv6 adverts. Default: the link-local address of the interface.",
-            .example = R"("fe80::2")"},
-    KeySpec{
-        .key = "virtual_mac",
-        .type = ValueType::boolean,
-        .fallback = "false",
-        .doc =
-            "Whether the virtual addresses have a MAC address of their own that moves with them, "
-            "00:00:5e:00:01:VRID for IPv4 and 00:00:5e:00:02:VRID for IPv6, so that neighbours need not "
-            "learn a new one at a failover. The addresses then live on a device of lvsd's own "
-            "(vrrp4.VRID.N, a macvlan on the interface). For IPv4, arp_ignore=1 and arp_announce=2 are set "
-            "on the interface meanwhile.",
-        .example = "true"},
-    KeySpec{.key = "notify",
-            .type = ValueType::strings,
-            .min = 1,
-            .max = 64,
-            .doc = "A program, by its absolute path, and its arguments: run for the events of this virtual router that are "
-                   "listed in `events` of [notify], one after the other, in order.",
-            .example = R"(["/usr/local/bin/router-changed"])"},
+            .max = 1'000'000,
+            .doc = "How many of them may leave at once.",
+            .example = "500"},
 };
 
 constexpr std::array kService{
@@ -483,9 +413,6 @@ constexpr std::array kTop{
 std::span<const KeySpec> global_keys() {
     return kGlobal;
 }
-std::span<const KeySpec> router_keys() {
-    return kRouter;
-}
 std::span<const KeySpec> service_keys() {
     return kService;
 }
@@ -507,7 +434,7 @@ std::span<const Section> sections() {
         Section{"global", "What concerns the daemon as a whole.", kGlobal},
         Section{"virtual_router.NAME",
                 "A VRRP virtual router: one or more addresses that are held by exactly one of several directors.",
-                kRouter},
+                router_keys()},
         Section{"virtual_service.NAME",
                 "A virtual service: what clients connect to, and the servers their connections are spread over.",
                 kService},
@@ -530,6 +457,32 @@ std::span<const Section> sections() {
         Section{"service_defaults",
                 "Keys of [virtual_service.NAME] for every service of this file that does not have them.", kService},
         Section{"server_defaults", "Keys of a server for every server of this file that does not have them.", kServer},
+        Section{"sync_group.NAME", "Virtual routers that move together.", sync_group_keys()},
+        Section{"tracker.NAME",
+                "Something virtual routers can depend on, in their `track`. It names one of `interface`, `file`, "
+                "`process`, "
+                "`script`, `service` and `router`. Until lvsd knows better it is down.",
+                tracker_keys()},
+        Section{"address",
+                "A virtual address: a string (\"192.0.2.10/24\", \"192.0.2.10/24 dev eth1\"), or a table with "
+                "these keys.",
+                item_spec("address").keys},
+        Section{"peer", "A director in `peers`: its address as a string, or a table with these keys.",
+                item_spec("peer").keys},
+        Section{"route",
+                "A route: a string such as \"198.51.100.0/24 via 192.0.2.1 table 100\" or \"blackhole "
+                "203.0.113.0/24\", "
+                "or a table with these keys.",
+                item_spec("route").keys},
+        Section{"rule",
+                "A routing rule: a string such as \"from 192.0.2.10 table 100 priority 1000\", or a table with "
+                "these keys.",
+                item_spec("rule").keys},
+        Section{"track",
+                "In `track`: the name of a tracker as a string, a string such as \"uplink weight -20\", or a "
+                "table with "
+                "these keys.",
+                item_spec("track").keys},
     };
     return kSections;
 }

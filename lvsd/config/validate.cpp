@@ -19,77 +19,6 @@ bool has_family(const VirtualRouter& router, Family family) {
                                [family](const Prefix& p) { return p.address.family() == family; });
 }
 
-// ---- virtual routers --------------------------------------------------------------------------------------
-
-class RouterRules {
-public:
-    explicit RouterRules(Report& report) : report_(report) {}
-
-    void check(const RouterDraft& draft) {
-        check_vrid(draft);
-        for (std::size_t i = 0; i < draft.router.addresses.size(); ++i)
-            check_address(draft, draft.router.addresses[i], draft.address_places.at(i));
-        check_source(draft, "source4", draft.router.source4, Family::ipv4);
-        check_source(draft, "source6", draft.router.source6, Family::ipv6);
-    }
-
-private:
-    void check_vrid(const RouterDraft& draft) {
-        const auto& router = draft.router;
-        if (!draft.fields.get<std::int64_t>("vrid") || router.interface.empty()) return;
-        for (const auto family : {Family::ipv4, Family::ipv6}) {
-            if (!has_family(router, family)) continue;
-            const auto [at, fresh] = vrids_.try_emplace(
-                std::tuple(std::string_view(router.interface), router.vrid, family), &draft);
-            if (fresh) continue;
-            report_.add(
-                draft.fields.place_of("vrid"),
-                fmt::format("`vrid` {} is used for {} on {} by [virtual_router.{}] ({}) too, expected "
-                            "another one",
-                            router.vrid.value(), to_string(family), router.interface, at->second->router.name,
-                            report_.where(at->second->fields.place, draft.fields.place)));
-            return;  // both families clash: say it once
-        }
-    }
-
-    void check_address(const RouterDraft& draft, const Prefix& prefix, Place place) {
-        const auto& address = prefix.address;
-        if (address.is_unspecified() || address.is_multicast() || address.is_loopback() || prefix.length == 0)
-            report_.add(place,
-                        fmt::format("{} cannot be a virtual address, expected a unicast address with prefix "
-                                    "length",
-                                    to_string(prefix)));
-        // A link-local address means something else on every interface.
-        const std::string_view scope =
-            address.is_link_local() ? std::string_view(draft.router.interface) : "";
-        const auto [at, fresh] = addresses_.try_emplace(std::pair(address, scope), &draft);
-        if (!fresh)
-            report_.add(
-                place,
-                fmt::format("virtual address {} is in [virtual_router.{}] ({}) already, expected it "
-                            "once",
-                            to_string(address), at->second->router.name,
-                            report_.where(at->second->fields.place, place)));
-    }
-
-    void check_source(const RouterDraft& draft, std::string_view key, const std::optional<IpAddress>& source,
-                      Family family) {
-        if (!source) return;
-        const auto place = draft.fields.place_of(key);
-        if (source->family() != family || source->is_unspecified() || source->is_multicast())
-            return report_.add(place, fmt::format("`{}` is {}, expected a unicast {} address", key,
-                                                  to_string(*source), to_string(family)));
-        if (draft.fields.get<std::vector<Prefix>>("addresses") && !has_family(draft.router, family))
-            report_.add(place,
-                        fmt::format("`{}` is of no use without an {} address in `addresses`, expected none",
-                                    key, to_string(family)));
-    }
-
-    Report& report_;
-    std::map<std::tuple<std::string_view, Vrid, Family>, const RouterDraft*> vrids_;
-    std::map<std::pair<IpAddress, std::string_view>, const RouterDraft*> addresses_;
-};
-
 // ---- virtual services -------------------------------------------------------------------------------------
 
 class ServiceRules {
@@ -327,9 +256,7 @@ void find_routers(Draft& draft) {
 }
 
 void validate(const Draft& draft, std::span<const KindSpec> kinds, Report& report) {
-    RouterRules routers(report);
-    for (const auto& router : draft.routers)
-        routers.check(router);
+    validate_routers(draft, report);
     ServiceRules services(kinds, report);
     for (const auto& service : draft.services)
         services.check(service);

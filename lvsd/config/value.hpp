@@ -110,6 +110,20 @@ struct Fields {
 // `where` names the table in messages: "[virtual_router.web]". Structural keys are accepted and left alone.
 [[nodiscard]] Fields read_fields(const Value& value, std::string_view where, std::span<const KeySpec> keys,
                                  Report& report);
+// One item of a list of ValueType::items: a table, a string with the item's main key alone, or a string of
+// words: main key first, then names of keys and their values ("198.51.100.0/24 via 192.0.2.1 table 100").
+struct ItemSpec {
+    std::string_view section;
+    std::string_view main;     // the key a string begins with; empty: none
+    std::string_view noun;     // "routes such as ...": for messages and the manual
+    std::string_view pattern;  // what the JSON Schema lets a string be
+    std::span<const KeySpec> keys;
+};
+[[nodiscard]] std::span<const ItemSpec> item_specs();
+[[nodiscard]] const ItemSpec& item_spec(std::string_view section);
+// The items of `key`, those that could be read.
+[[nodiscard]] std::vector<Fields> read_items(const Fields& owner, const KeySpec& key, std::string_view where,
+                                             Report& report);
 // "an integer from 1 to 255": for messages and the manual.
 [[nodiscard]] std::string expectation(const KeySpec& key);
 [[nodiscard]] bool has_range(const KeySpec& key);
@@ -126,6 +140,8 @@ inline constexpr std::size_t kMaxName = 64;
 [[nodiscard]] std::span<const KeySpec> notify_keys();   // observe.cpp
 [[nodiscard]] std::span<const KeySpec> metrics_keys();  // observe.cpp
 [[nodiscard]] std::span<const KeySpec> router_keys();
+[[nodiscard]] std::span<const KeySpec> sync_group_keys();
+[[nodiscard]] std::span<const KeySpec> tracker_keys();
 [[nodiscard]] std::span<const KeySpec> service_keys();
 [[nodiscard]] std::span<const KeySpec> server_keys();
 [[nodiscard]] std::span<const KeySpec> check_keys();
@@ -156,16 +172,38 @@ struct ServiceDraft {
 struct RouterDraft {
     VirtualRouter router;
     Fields fields;
-    std::vector<Place> address_places;
+    bool addresses_known = false;
+    // Of the items, in the order of the router's lists.
+    std::vector<Place> address_places, excluded_places, route_places, rule_places, track_places, peer_places;
+};
+struct SyncGroupDraft {
+    SyncGroup group;
+    Fields fields;
+};
+struct TrackerDraft {
+    Tracker tracker;
+    Fields fields;
+    bool kind_known = false;
 };
 struct Draft {
     Global global;
     Notify notify;
     Metrics metrics;
     std::vector<RouterDraft> routers;
+    std::vector<SyncGroupDraft> sync_groups;
+    std::vector<TrackerDraft> trackers;
     std::vector<ServiceDraft> services;
 };
 
+// build_router.cpp, validate_router.cpp, print_router.cpp
+[[nodiscard]] RouterDraft build_router(const std::string& name, const Value& value, Report& report);
+[[nodiscard]] SyncGroupDraft build_sync_group(const std::string& name, const Value& value, Report& report);
+[[nodiscard]] TrackerDraft build_tracker(const std::string& name, const Value& value, Report& report);
+void validate_routers(const Draft& draft, Report& report);
+[[nodiscard]] std::string print_routers(const Config& config);
+[[nodiscard]] std::string toml_text(std::string_view value);  // a TOML basic string
+[[nodiscard]] std::string toml_header(
+    std::string_view name);  // a name in a table header: bare where TOML allows it
 // Templates, groups and defaults: what is left are routers and services that say everything themselves.
 // The files' values in their order, the main file first; the result is one value.
 [[nodiscard]] Value expand(std::vector<Value> files, Report& report);

@@ -110,6 +110,26 @@ struct Wire<state::NamedCounters> {
     }
 };
 template <>
+struct Wire<std::vector<state::RouterTracker>> {
+    static constexpr const char* signature = "a(ssi)";
+    static int append(sd_bus_message* m, const std::vector<state::RouterTracker>& v) {
+        return append_array(m, "(ssi)", v, [m](const state::RouterTracker& t) {
+            return sd_bus_message_append(m, "(ssi)", state::to_utf8(t.name).c_str(), t.state.c_str(),
+                                         t.weight);
+        });
+    }
+};
+template <>
+struct Wire<std::vector<state::RouterPeer>> {
+    static constexpr const char* signature = "a(sut)";
+    static int append(sd_bus_message* m, const std::vector<state::RouterPeer>& v) {
+        return append_array(m, "(sut)", v, [m](const state::RouterPeer& p) {
+            return sd_bus_message_append(m, "(sut)", to_string(p.address).c_str(), p.priority,
+                                         microseconds(p.heard.time_since_epoch()));
+        });
+    }
+};
+template <>
 struct Wire<std::vector<state::Check>> {
     static constexpr const char* signature = "a(ssssttttts)";
     static int append(sd_bus_message* m, const std::vector<state::Check>& v) {

@@ -121,6 +121,14 @@ constexpr Property kRouter[] = {
     of<instance, &RouterInstance::adverts_sent>("AdvertsSent", kQuiet),
     of<instance, &RouterInstance::adverts_received>("AdvertsReceived", kQuiet),
     of<instance, &RouterInstance::ignored>("Ignored", kQuiet),
+    of<instance, &RouterInstance::held>("Held", kSignal),
+    of<instance, &RouterInstance::yields>("Yields", kSignal),
+    of<instance, &RouterInstance::trackers>("Trackers", kSignal),
+    of<instance, &RouterInstance::peers>("Peers", kQuiet),
+    of<instance, &RouterInstance::late_adverts>("LateAdverts", kQuiet),
+    of<instance, &RouterInstance::worst_lateness>("WorstLateness", kQuiet),
+    of<instance, &RouterInstance::stalls>("Stalls", kSignal),
+    of<instance, &RouterInstance::contests>("Contests", kQuiet),
 };
 
 constexpr Property kService[] = {

@@ -47,6 +47,17 @@ void fields(V& visit, S& s) {
     visit("repairs", s.repairs);
 }
 
+template <class V, Either<SpeakerStatus> S>
+void fields(V& visit, S& s) {
+    visit("realtime", s.realtime);
+    visit("memory_locked", s.memory_locked);
+    visit("wakeups", s.wakeups);
+    visit("late_wakeups", s.late_wakeups);
+    visit("worst_lateness_us", s.worst_lateness);
+    visit("events_lost", s.events_lost);
+    visit("ignored", s.ignored);
+}
+
 template <class V, Either<Daemon> S>
 void fields(V& visit, S& s) {
     visit("version", s.version);
@@ -56,6 +67,21 @@ void fields(V& visit, S& s) {
     visit("config", s.config);
     visit("worker", s.worker);
     visit("ipvs", s.ipvs);
+    visit("vrrp", s.vrrp);
+}
+
+template <class V, Either<RouterTracker> S>
+void fields(V& visit, S& s) {
+    visit("name", s.name);
+    visit("state", s.state);
+    visit("weight", s.weight);
+}
+
+template <class V, Either<RouterPeer> S>
+void fields(V& visit, S& s) {
+    visit("address", s.address);
+    visit("priority", s.priority);
+    visit("heard_us", s.heard);
 }
 
 template <class V, Either<RouterInstance> S>
@@ -73,6 +99,14 @@ void fields(V& visit, S& s) {
     visit("transitions", s.transitions);
     visit("adverts_sent", s.adverts_sent);
     visit("adverts_received", s.adverts_received);
+    visit("held", s.held);
+    visit("yields", s.yields);
+    visit("trackers", s.trackers);
+    visit("peers", s.peers);
+    visit("late_adverts", s.late_adverts);
+    visit("worst_lateness_us", s.worst_lateness);
+    visit("stalls", s.stalls);
+    visit("contests", s.contests);
     visit("ignored", s.ignored);
 }
 

@@ -32,6 +32,8 @@ public:
             close('}');
         } else if constexpr (std::is_enum_v<T>) {
             text(word(member));
+        } else if constexpr (std::signed_integral<T>) {
+            fmt::format_to(std::back_inserter(out_), "{}", member);
         } else {
             number(static_cast<std::uint64_t>(member));
         }

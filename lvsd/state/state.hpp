@@ -79,6 +79,18 @@ struct IpvsStatus {
     friend bool operator==(const IpvsStatus&, const IpvsStatus&) = default;
 };
 
+// The thread that speaks VRRP.
+struct SpeakerStatus {
+    bool realtime = false;       // with real-time priority
+    bool memory_locked = false;  // it cannot be swapped out
+    std::uint64_t wakeups = 0;
+    std::uint64_t late_wakeups = 0;  // more than 5 ms after the time
+    Duration worst_lateness{};
+    std::uint64_t events_lost = 0;
+    NamedCounters ignored;  // packets that belong to no virtual router of ours, by reason
+    friend bool operator==(const SpeakerStatus&, const SpeakerStatus&) = default;
+};
+
 struct Daemon {
     std::string version;
     std::string hostname;
@@ -87,6 +99,7 @@ struct Daemon {
     ConfigStatus config;
     WorkerStatus worker;
     IpvsStatus ipvs;
+    SpeakerStatus vrrp;
     friend bool operator==(const Daemon&, const Daemon&) = default;
 };
 
@@ -99,6 +112,20 @@ enum class RouterState : std::uint8_t {
     master,
     waiting,  // something it needs is missing (interface down, tracked thing failed)
     stopped,  // said goodbye
+};
+
+struct RouterTracker {  // something a router depends on
+    std::string name;
+    std::string state;        // "up", "down", "unknown"
+    std::int32_t weight = 0;  // added to the priority while it is up, or below 0 while it is not; 0: a fault
+    friend bool operator==(const RouterTracker&, const RouterTracker&) = default;
+};
+
+struct RouterPeer {  // another director's router of the same number
+    IpAddress address;
+    std::uint32_t priority = 0;  // as it last said; 0: it stopped
+    WallTime heard;
+    friend bool operator==(const RouterPeer&, const RouterPeer&) = default;
 };
 
 // The election of one address family (RFC 9568: each is its own).
@@ -116,7 +143,15 @@ struct RouterInstance {
     std::uint64_t transitions = 0;         // times it became master
     std::uint64_t adverts_sent = 0;
     std::uint64_t adverts_received = 0;  // valid ones
-    NamedCounters ignored;               // received and not used, by reason: "checksum", "ttl", ...
+    bool held = false;                   // by the operator: not master until released
+    bool yields = false;                 // since a failover by the operator: does not preempt
+    std::vector<RouterTracker> trackers;
+    std::vector<RouterPeer> peers;
+    std::uint64_t late_adverts = 0;  // of ours, more than 5 ms late
+    Duration worst_lateness{};       // of an advert of ours
+    std::uint64_t stalls = 0;        // times it ran so late that it asked before it spoke
+    std::uint64_t contests = 0;      // adverts of a second, lower master heard while master
+    NamedCounters ignored;           // received and not used, by reason: "checksum", "ttl", ...
     friend bool operator==(const RouterInstance&, const RouterInstance&) = default;
 };
 

@@ -178,6 +178,38 @@ def test_a_tracker_moves_mastership_and_a_fault_says_goodbye(cluster):
     wait_master(d1, d2)
 
 
+def test_the_operator_holds_hands_over_and_releases(cluster):
+    d1, d2 = cluster["d1"], cluster["d2"]
+    first, second = speaker(d1, 150, commands=True), speaker(d2, 100)
+    wait_master(d1, d2)
+    say(d1, "failover")
+    wait_master(d2, d1)
+    assert states(first)[-1] == ("backup", "failover") and ("master", "priority-zero") in states(second)
+    heard = len(states(second))
+    say(d1, "hold")
+    say(d1, "release")  # ends the failover too: it preempts again
+    wait_master(d1, d2)
+    assert states(second)[heard:] == [("backup", "higher-priority")]
+    say(d1, "hold")
+    wait_master(d2, d1)
+    second.stop()
+    wait_for(lambda: not holds(d2), 10, "nobody holds the address, by the operator's wish")
+    assert not holds(d1)
+    say(d1, "release")
+    wait_for(lambda: holds(d1), 10, "released it takes over")
+
+
+def test_a_failover_lasts_until_the_other_one_dies(cluster):
+    d1, d2 = cluster["d1"], cluster["d2"]
+    first, second = speaker(d1, 150, commands=True), speaker(d2, 100)
+    wait_master(d1, d2)
+    say(d1, "failover")
+    wait_master(d2, d1)
+    second.stop(signal.SIGKILL)
+    wait_for(lambda: holds(d1), 10, "the first takes over again")
+    assert states(first)[-2:] == [("backup", "failover"), ("master", "master-down")]
+
+
 def test_a_reload_adds_and_drops_addresses_without_a_change_of_state(cluster):
     d1, d2 = cluster["d1"], cluster["d2"]
     first = speaker(d1, 150, commands=True)

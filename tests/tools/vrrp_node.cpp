@@ -6,7 +6,7 @@
 //     SECONDS waiting NAME FAMILY WHAT
 //     SECONDS trouble NAME FAMILY WHAT ERROR ADDRESS
 //
-// Commands on stdin: `priority N`, `fault on|off`, `interval DURATION`, `add ADDRESS`, `drop ADDRESS`,
+// Commands on stdin: `priority N`, `fault on|off`, `hold`, `release`, `failover`, `interval DURATION`, `add ADDRESS`, `drop ADDRESS`,
 // `status`. End of input is ignored; SIGTERM and SIGINT stop it in order.
 #include <fmt/format.h>
 #include <poll.h>
@@ -97,11 +97,14 @@ void command(Speaker& speaker, Options& options, const std::string& line) {
     words >> verb >> value;
     auto& spec = options.spec;
     if (verb == "status") return print(speaker.snapshot());
+    if (verb == "hold") return speaker.hold(spec.name);
+    if (verb == "release") return speaker.release(spec.name);
+    if (verb == "failover") return speaker.failover(spec.name);
     if (verb == "fault") return speaker.set_fault(spec.name, value == "on");
     if (verb == "priority") return speaker.set_priority(spec.name, Priority::make(std::stoi(value)).value());
     if (verb == "interval") spec.config.interval = parse_duration(value).value();
     if (verb == "add") spec.addresses.push_back(parse_prefix(value).value());
-    if (verb == "drop") std::erase(spec.addresses, parse_prefix(value).value());
+    if (verb == "drop") std::erase(spec.addresses, VirtualAddress(parse_prefix(value).value()));
     if (const auto done = speaker.apply(expand(options)); !done)
         fmt::print("error {}\n", to_string(done.error()));
 }

@@ -75,11 +75,12 @@ TEST(Errors, DuplicateKeysAndTables) {
 TEST(Errors, UnknownSection) {
     EXPECT_EQ(errors_of("[virtual_servise.web]\n"),
               "1:2: unknown section or key \"virtual_servise\", expected one of `global`, `notify`, `metrics`, "
-              "`virtual_router`, `virtual_service`, `server_template`, `server_group`, `service_defaults`, "
-              "`server_defaults`, `include`, did you mean `virtual_service`?\n");
+              "`virtual_router`, `virtual_service`, `sync_group`, `tracker`, `server_template`, `server_group`, "
+              "`service_defaults`, `server_defaults`, `include`, did you mean `virtual_service`?\n");
     EXPECT_EQ(errors_of("x = 1\n"),
               "1:1: unknown section or key \"x\", expected one of `global`, `notify`, `metrics`, `virtual_router`, "
-              "`virtual_service`, `server_template`, `server_group`, `service_defaults`, `server_defaults`, "
+              "`virtual_service`, `sync_group`, `tracker`, `server_template`, `server_group`, `service_defaults`, "
+              "`server_defaults`, "
               "`include`\n");
 }
 
@@ -88,7 +89,7 @@ TEST(Errors, UnknownKey) {
               "2:1: [global] has an unknown key `on_stopp`, did you mean `on_stop`?\n");
     EXPECT_EQ(errors_of("[global]\nquestion = 42\n"),
               "2:1: [global] has an unknown key `question`, expected one of `on_stop`, `reconcile_interval`, "
-              "`checker_user`, `guard`\n");
+              "`checker_user`, `guard`, `announce_rate`, `announce_burst`\n");
     EXPECT_EQ(in_service("fwmark = 1\nservers = [{ address = '10.0.0.1', wieght = 2 }]"),
               "3:36: server in [virtual_service.s] has an unknown key `wieght`, did you mean `weight`?\n");
     EXPECT_EQ(in_check("{ kind = 'http', pth = '/' }"),

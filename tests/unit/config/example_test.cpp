@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "lvsd/config/value.hpp"
 #include "tests/unit/config/kinds.hpp"
 
 namespace lvs::config {
@@ -54,10 +55,11 @@ TEST(Example, ParsesWithEverySettingOn) {
 TEST(Example, ParsesWithEachSettingOn) {
     const auto lines = example_lines();
     int tried = 0;
+    bool is_table_off = false;
     for (std::size_t i = 0; i < lines.size(); ++i) {
-        if (!is_switched_off(lines[i]) || lines[i].starts_with("#scheduler_flags"))
-            continue;                           // needs `scheduler`
-        if (lines[i].starts_with("#[")) break;  // from here on whole tables are off
+        is_table_off = lines[i].starts_with("#[") || (is_table_off && !lines[i].starts_with('['));
+        if (!is_switched_off(lines[i]) || is_table_off || lines[i].starts_with("#scheduler_flags"))
+            continue;  // needs `scheduler`
         auto changed = lines;
         changed[i].erase(0, 1);
         SCOPED_TRACE(lines[i]);
@@ -72,9 +74,10 @@ TEST(Example, DefaultsAreDefaults) {
     const auto plain = parse_lines(example_lines()).config;
     auto lines = example_lines();
     int shown = 0;
+    bool is_table_off = false;
     for (auto& line : lines) {
-        if (line.starts_with("#[")) break;
-        if (!is_switched_off(line) || !line.ends_with("# default")) continue;
+        is_table_off = line.starts_with("#[") || (is_table_off && !line.starts_with('['));
+        if (is_table_off || !is_switched_off(line) || !line.ends_with("# default")) continue;
         line.erase(0, 1);
         ++shown;
     }
@@ -105,13 +108,15 @@ TEST(Example, OfEveryKeyInTheTables) {
             if (other.required || other.key == key.key)
                 text += fmt::format("{} = {}\n", other.key, other.example);
         if (key.key == "source6") text.replace(text.find("[\""), 1, "[\"2001:db8::9/64\", ");
+        if (key.key == "password") text.replace(text.find(", \"2001"), 19, "").append("version = 2\n");
         tried("virtual_router", key, text);
     }
     for (const auto& key : sections()[3].keys) {
         const std::string address = key.key == "address" ? "" : "address = '10.0.0.1:80', ";
         tried("server", key,
               fmt::format("[virtual_service.s]\naddress = '192.0.2.1:80'\nservers = [{{ {}{} = {} }}]\n",
-                          address, key.key, key.key == "forward"           ? "'dr'"
+                          address, key.key,
+                          key.key == "forward"           ? "'dr'"
                           : key.key == "lower_threshold" ? "1, upper_threshold = 2"
                                                          : key.example) +
                   "[server_template.big]\nweight = 9\n");
@@ -121,6 +126,51 @@ TEST(Example, OfEveryKeyInTheTables) {
         tried("check", key,
               fmt::format("[virtual_service.s]\naddress = '192.0.2.1:80'\ncheck = {{ {}{} = {} }}\n", kind,
                           key.key, key.example));
+    }
+}
+
+TEST(Example, OfEveryItemOfARouter) {
+    const std::map<std::string_view, std::pair<std::string_view, std::string_view>> lists{
+        {"address", {"excluded_addresses", "address = '192.0.2.77/24', "}},
+        {"peer", {"peers", "address = '10.0.0.3', "}},
+        {"route", {"routes", "to = '203.0.113.0/24', "}},
+        {"rule", {"rules", "iif = 'eth9', priority = 9, "}},
+        {"track", {"track", "tracker = 'uplink', "}},
+    };
+    for (const auto& item : item_specs())
+        for (const auto& key : item.keys) {
+            auto [list, company] = lists.at(item.section);
+            std::string others(company);
+            if (const auto own = others.find(std::string(key.key) + " = "); own != std::string::npos)
+                others.erase(own, others.find(", ", own) + 2 - own);
+            if (key.key == "label") others += "dev = 'eth1', ";
+            if (key.key == "dad") others = "address = '2001:db8::77/64', ";
+            if (key.key == "onlink") others += "via = '192.0.2.1', ";
+            if (key.key == "family") others += "";
+            const auto text = fmt::format(
+                "[virtual_router.r]\ninterface = 'eth0'\nvrid = 1\naddresses = ['192.0.2.1/24', "
+                "'2001:db8::1/64']\n"
+                "{} = [{{ {}{} = {} }}]\n[tracker.uplink]\ninterface = 'eth1'\n",
+                list, others, key.key, key.example);
+            for (const auto& diagnostic : parse(text, "example", test::kKinds).diagnostics)
+                ADD_FAILURE() << to_string(diagnostic) << "\n" << text;
+        }
+}
+
+TEST(Example, OfEveryTrackerKey) {
+    for (const auto& key : tracker_keys()) {
+        std::string company = "interface = 'eth1'\n";
+        if (key.key == "interval" || key.key == "timeout" || key.key == "rise" || key.key == "fall")
+            company = "script = ['/bin/x']\ninterval = '1s'\n";
+        if (key.key == "interval") company = "process = 'x'\n";
+        for (const auto kind : {"interface", "file", "process", "script", "service", "router"})
+            if (key.key == kind) company.clear();
+        const auto text = fmt::format(
+            "[virtual_router.other]\ninterface = 'eth0'\nvrid = 1\naddresses = ['192.0.2.1/24']\n"
+            "[virtual_service.web]\naddress = '192.0.2.1:80'\n[tracker.t]\n{}{} = {}\n",
+            company, key.key, key.example);
+        for (const auto& diagnostic : parse(text, "example", test::kKinds).diagnostics)
+            ADD_FAILURE() << to_string(diagnostic) << "\n" << text;
     }
 }
 

@@ -28,6 +28,8 @@ on_stop = "remove"
 reconcile_interval = "10s"
 checker_user = "lvsd-check"
 guard = 50
+announce_rate = 200000
+announce_burst = 2000
 
 [notify]
 events = ["start", "stop", "reload", "reload-refused", "vrrp-state", "vrrp-trouble", "service-state", "server-state", "worker-lost", "worker-ready", "ipvs-failed", "ipvs-drift", "override-changed", "service-quorum", "service-panic"]
@@ -39,10 +41,22 @@ timeout = "10s"
 [virtual_router.web]
 interface = "eth0"
 vrid = 51
+version = 3
 priority = 100
 advert_interval = "1s"
 preempt = true
+preempt_delay = "0s"
+startup_delay = "0s"
+families = "together"
 addresses = ["192.0.2.10/24"]
+excluded_addresses = []
+routes = []
+rules = []
+track = []
+peers = []
+checksum = "automatic"
+announce_repeat = ["100ms", "1s", "5s"]
+announce_refresh = "1m"
 virtual_mac = false
 
 [virtual_service."web.1"]

@@ -21,8 +21,15 @@ public:
         out.global.reconcile_interval = std::chrono::milliseconds(number(1000, 3'600'000));
         out.global.guard = static_cast<std::uint8_t>(number(0, 100));
         if (flip()) out.global.checker_user = name(32);
+        out.global.announce_rate = static_cast<std::uint32_t>(number(1, 10'000'000));
+        out.global.announce_burst = static_cast<std::uint32_t>(number(1, 1'000'000));
         for (std::int64_t i = number(0, 3); i > 0; --i)
-            out.routers.push_back(router());
+            out.trackers.push_back(tracker());
+        for (std::int64_t i = number(0, 3); i > 0; --i)
+            out.routers.push_back(router(out));
+        for (const auto& one : out.routers)
+            if (one.families == Families::together && flip())
+                out.sync_groups.push_back({name(64), {one.name}});
         for (std::int64_t i = number(0, 3); i > 0; --i)
             out.services.push_back(service());
         return out;
@@ -63,20 +70,99 @@ private:
     }
     Endpoint endpoint(Family of) { return {address(of), static_cast<std::uint16_t>(number(1, 65535))}; }
 
-    VirtualRouter router() {
+    VirtualRouter router(const Config& config) {
         VirtualRouter out;
         out.name = name(64);
         out.interface = fmt::format("eth{}", ++count_);
         out.vrid = Vrid::make(number(1, 255)).value();
-        out.priority = Priority::make(number(1, 255)).value();
-        out.advert_interval = std::chrono::milliseconds(10 * number(1, 4095));
-        out.preempt = flip();
+        out.version = flip() ? 2 : 3;
+        const bool owner = number(0, 9) == 0;
+        out.priority = Priority::make(owner ? 255 : number(1, 254)).value();
+        out.advert_interval =
+            std::chrono::milliseconds(out.version == 2 ? 1000 * number(1, 40) : 10 * number(1, 4095));
+        out.preempt = owner || flip();
+        if (out.preempt && !owner) out.preempt_delay = std::chrono::milliseconds(number(0, 3'600'000));
         out.virtual_mac = flip();
-        const auto first = family();
+        out.startup_delay = std::chrono::milliseconds(number(0, 3'600'000));
+        out.families = flip() ? Families::together : Families::independent;
+        const auto first = out.version == 2 ? Family::ipv4 : family();
+        const auto other = [&] { return out.version == 2 ? Family::ipv4 : family(); };
         for (std::int64_t i = number(1, 4); i > 0; --i)
-            out.addresses.push_back(prefix(i == 1 ? first : family()));
+            out.addresses.push_back(virtual_address(i == 1 ? first : other(), out.interface));
+        for (std::int64_t i = number(0, 2); i > 0; --i)
+            out.excluded.push_back(virtual_address(first, out.interface));
+        for (std::int64_t i = number(0, 2); i > 0; --i)
+            out.routes.push_back(route(first));
+        for (std::int64_t i = number(0, 2); i > 0; --i)
+            out.rules.push_back(rule(first));
+        for (const auto& tracker : config.trackers)
+            if (flip())
+                out.track.push_back({tracker.name, owner ? 0 : static_cast<std::int32_t>(number(-253, 253))});
+        for (std::int64_t i = number(0, 2); i > 0; --i)
+            out.peers.push_back({address(first), static_cast<std::uint8_t>(number(1, 255))});
+        if (out.version == 2 && flip()) out.password = "pass";
+        if (out.version == 3 && flip()) out.checksum = AdvertChecksum::pseudo_header;
+        out.announce_repeat.resize(static_cast<std::size_t>(number(0, 3)));
+        if (flip()) out.announce_refresh = Duration(0);
         if (flip() && first == Family::ipv4) out.source4 = address(Family::ipv4);
         if (flip() && first == Family::ipv6) out.source6 = address(Family::ipv6);
+        return out;
+    }
+
+    VirtualAddress virtual_address(Family of, const std::string& interface) {
+        VirtualAddress out(prefix(of));
+        if (flip()) out.device = "eth1";
+        if (flip() && of == Family::ipv4) out.label = (out.device.empty() ? interface : out.device) + ":a";
+        out.dad = of == Family::ipv6 && flip();
+        return out;
+    }
+
+    Route route(Family of) {
+        Route out;
+        out.to = prefix(of);
+        out.type = flip() ? RouteType::unicast : RouteType::blackhole;
+        out.table = static_cast<std::uint32_t>(number(1, 0xffffffff));
+        out.metric = static_cast<std::uint32_t>(number(0, 0xffffffff));
+        if (flip()) out.source = address(of);
+        if (out.type != RouteType::unicast) return out;
+        if (flip()) out.via = address(of);
+        if (flip()) out.device = "eth1";
+        out.onlink = out.via && flip();
+        return out;
+    }
+
+    Rule rule(Family of) {
+        Rule out;
+        out.action = flip() ? RuleAction::lookup : RuleAction::prohibit;
+        out.family = of;
+        if (flip()) out.from = prefix(of);
+        if (flip()) out.to = prefix(of);
+        if (flip()) out.input = "eth1";
+        if (flip()) out.mark = static_cast<std::uint32_t>(number(0, 0xffffffff));
+        out.output = "eth2";
+        out.table = static_cast<std::uint32_t>(number(1, 0xffffffff));
+        out.priority = static_cast<std::uint32_t>(number(1, 32765));
+        return out;
+    }
+
+    Tracker tracker() {
+        using Kind = Tracker::Kind;
+        Tracker out;
+        out.name = name(64);
+        out.kind = pick(std::array{Kind::interface, Kind::file, Kind::process, Kind::script});
+        out.target = out.kind == Kind::file ? "/run/" + name(20) : out.kind == Kind::script ? "" : "eth1";
+        if (out.kind == Kind::interface && flip()) out.address = address(family());
+        if (out.kind == Kind::script) {
+            out.script = {"/bin/x", any_text()};
+            out.rise = static_cast<std::uint32_t>(number(1, 1000));
+            out.fall = static_cast<std::uint32_t>(number(1, 1000));
+            out.timeout = std::chrono::milliseconds(number(1, 500));
+        }
+        if (out.kind == Kind::script || out.kind == Kind::process)
+            out.interval = std::chrono::milliseconds(number(500, 3'600'000));
+        out.invert = flip();
+        out.up_delay = std::chrono::milliseconds(number(0, 3'600'000));
+        out.down_delay = std::chrono::milliseconds(number(0, 3'600'000));
         return out;
     }
 
@@ -213,6 +299,9 @@ private:
             }
             case ValueType::file:
                 return FileText{"/etc/" + std::to_string(++count_), std::make_shared<const std::string>("text")};
+            case ValueType::durations:
+                return std::vector<std::string>{"1s"};
+            case ValueType::items:
             case ValueType::server:
             case ValueType::servers:
             case ValueType::check:

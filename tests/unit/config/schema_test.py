@@ -55,6 +55,11 @@ ROUTER = "[virtual_router.r]\ninterface = 'eth0'\nvrid = 1\naddresses = ['192.0.
 SERVICE = "[virtual_service.s]\naddress = '192.0.2.1:80'\n"
 GOOD = ["", ROUTER, SERVICE, ROUTER + "source6 = 'fe80::1'\nadvert_interval = '1m30s'\n",
         SERVICE + "servers = ['10.0.0.1', '10.0.0.1:80', '2001:db8::1', '[2001:db8::1]:80', { address = '10.0.0.2' }]\n",
+        ROUTER + "routes = ['default via 192.0.2.1', { to = 'default', via = '192.0.2.1', table = 100 }]\n",
+        ROUTER + "rules = ['from 192.0.2.1 priority 5', { from = '192.0.2.1', priority = 5 }]\nversion = 2\n",
+        ROUTER + "excluded_addresses = ['192.0.2.2/24 dev eth1', { address = '192.0.2.3/24', label = 'eth0:a' }]\n",
+        ROUTER + "peers = ['10.0.0.2', { address = '10.0.0.3', min_ttl = 1 }]\ntrack = ['t', { tracker = 't' }]\n",
+        ROUTER + "announce_repeat = ['1s', '2s']\n[sync_group.g]\nrouters = ['r']\n[tracker.t]\nfile = '/x'\n",
         SERVICE + "check = 'tcp'\nsorry_server = '10.0.0.1'\n",
         SERVICE + "checks = ['ping', { kind = 'http', status = [200, '300-399'], headers = ['a'] }]\n",
         SERVICE + "check = { kind = 'http', status = '200-299' }\n"]
@@ -62,6 +67,10 @@ BAD = ["x = 1\n", "[globe]\n", "[global]\non_stopp = 'keep'\n", "[global]\non_st
        ROUTER.replace("1\n", "0\n"), ROUTER.replace("1\n", "256\n"), ROUTER.replace("1\n", "true\n"),
        ROUTER.replace("['192.0.2.1/24']", "[]"), ROUTER.replace("eth0", "eth0:1"), ROUTER.replace("eth0", "x" * 16),
        ROUTER.replace("/24", "/x"), ROUTER + "advert_interval = 1\n", ROUTER + "advert_interval = '1'\n",
+       ROUTER + "routes = [{ via = '192.0.2.1' }]\n", ROUTER + "rules = [{ from = '192.0.2.1' }]\n",
+       ROUTER + "peers = ['x']\n", ROUTER + "peers = [{ address = '10.0.0.3', ttl = 1 }]\n",
+       ROUTER + "announce_repeat = ['1']\n", ROUTER + "track = [{ tracker = 't', weight = 254 }]\n",
+       ROUTER + "version = 4\n", "[sync_group.g]\n", "[tracker.t]\nfiles = '/x'\n",
        ROUTER.replace("virtual_router.r", 'virtual_router."a b"'), SERVICE + "servers = '10.0.0.1'\n",
        SERVICE + "servers = [{ weight = 1 }]\n", SERVICE + "servers = [{ address = '10.0.0.1', wieght = 1 }]\n",
        SERVICE.replace(":80", ""), SERVICE + "scheduler_flags = ['x']\n", SERVICE + "check = 'smtp'\n",

@@ -74,6 +74,14 @@ inline RouterInstance sample_instance(Family family) {
     instance.transitions = 3;
     instance.adverts_sent = 1000;
     instance.adverts_received = 2000;
+    instance.held = true;
+    instance.yields = true;
+    instance.trackers = {{"uplink", "down", -20}, {"proxy", "up", 0}};
+    instance.peers = {{IpAddress::parse("192.0.2.2").value(), 100, at(2)}};
+    instance.late_adverts = 4;
+    instance.worst_lateness = std::chrono::microseconds(5500);
+    instance.stalls = 1;
+    instance.contests = 2;
     instance.ignored = {{"checksum", 1}, {"ttl", 2}};
     return instance;
 }
@@ -88,6 +96,7 @@ inline Daemon sample_daemon() {
     daemon.worker = {WorkerState::running, at(1), 43, 1};
     daemon.ipvs = {true,  "stock", "1.2.1", "add server 10.0.0.1:80: No such file or directory",
                    at(4), 1,       2,       3};
+    daemon.vrrp = {true, true, 1000, 2, std::chrono::microseconds(7000), 3, {{"vrid", 5}}};
     return daemon;
 }
 

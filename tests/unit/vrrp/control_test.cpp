@@ -150,6 +150,24 @@ TEST(Hold, OfAMemberHoldsTheGroup) {
     EXPECT_TRUE(bench.give(Promote{}).empty());
 }
 
+TEST(Group, LeavingItAMemberThatWaitedTakesOver) {
+    Config config;
+    config.grouped = true;
+    Bench bench(config);
+    bench.start();
+    bench.pass(1h);
+    ASSERT_TRUE(bench.machine.ready());
+    config.grouped = false;
+    Effects effects;
+    bench.machine.configure(bench.now, config, effects);
+    EXPECT_EQ(bench.state(), State::master);
+    config.grouped = true;
+    effects.clear();
+    bench.machine.configure(bench.now, config, effects);
+    EXPECT_EQ(bench.state(), State::master) << "joining one changes nothing";
+    EXPECT_TRUE(effects.empty());
+}
+
 TEST(Failover, HandsOverAndLeavesTheNextMasterAlone) {
     Bench bench(Bench::with_priority(200));
     bench.make_master();
