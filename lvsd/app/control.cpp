@@ -99,6 +99,12 @@ void Daemon::on_quorum(const engine::QuorumChanged& change) {
 
 void Daemon::report_control(const engine::Change& change) {
     if (const auto* quorum = std::get_if<engine::QuorumChanged>(&change)) on_quorum(*quorum);
+    if (const auto* ended = std::get_if<engine::OverrideEnded>(&change)) {
+        log(Level::notice, ev::override_ended,
+            fmt::format("{} of {} expired", ended->what, to_string(ended->server.second)),
+            {{"service", ended->server.first}});
+        store_overrides();
+    }
     if (const auto* panic = std::get_if<engine::PanicChanged>(&change))
         log(panic->panics ? Level::error : Level::notice, ev::service_panic,
             panic->panics

@@ -54,6 +54,7 @@ Result<void> Daemon::start(config::Config config) {
     if (auto made = prepare_folders(); !made) return made;
     bus_.emplace(loop_);
     bus_->on_call([this] { refresh(); });
+    bus_->on_command([this](const dbus::Command& command) { return on_command(command); });
     if (auto listening = bus_->listen(options_.socket_path); !listening) return listening;
     if (!config.routers.empty())
         if (auto started = start_speaker(); !started) return started;
@@ -105,9 +106,10 @@ void Daemon::start_machines() {
         loop_, checkers::WorkerClient::Options{.program = options_.checker_path, .user = config.global.checker_user},
         checkers::WorkerClient::Callbacks{
             .on_transition = [this](const checkers::Transition& transition) { on_verdict(transition); },
-            .on_status = [this](const checkers::Status&) { touch(); },
+            .on_status = {},  // shown when somebody asks
             .on_worker = [this](bool up, const std::string& reason) { on_worker(up, reason); },
             .on_heartbeat = {}});
+    load_overrides();
     machines_started_ = true;
     hold_timer_.expires_after(kRouterHold);
     hold_timer_.async_wait([this](error_code error) {
@@ -167,25 +169,8 @@ void Daemon::arm_watchdog() {
 void Daemon::reload() {
     if (!machines_started_ || stopping_) return;
     manager_.reloading();
-    facts_.config.last_attempt = state::WallTime(Duration(wall_clock_ns()));
-    auto loaded = load(options_.config_path);
-    if (!loaded.config) {
-        facts_.config.last_ok = false;
-        facts_.config.last_error = config::to_string(loaded.diagnostics.front());
-        for (const auto& diagnostic : loaded.diagnostics)
-            log(Level::error, ev::reload_refused, config::to_string(diagnostic));
-        log(Level::error, ev::reload_refused, "the configuration is invalid, nothing was changed",
-            {{"errors", loaded.diagnostics.size()}});
-    } else {
-        put_in_force(std::move(*loaded.config));
-        log(Level::notice, ev::reload, "configuration reloaded",
-            {{"generation", facts_.config.generation},
-             {"routers", engine_.config().routers.size()},
-             {"services", engine_.config().services.size()}});
-    }
+    (void)plan_or_apply({.verb = dbus::Command::Verb::apply, .target = {}, .action = {}, .reason = {}});
     manager_.ready("Running");
-    last_status_.clear();
-    touch();
 }
 
 void Daemon::put_in_force(config::Config config) {

@@ -179,7 +179,8 @@ std::string json_schema(std::span<const KindSpec> kinds) {
         joined(top_keys(), property), object(all[0].doc, global_keys()), named(all[1].doc, router_keys()),
         named(all[2].doc, service_keys()), named(all[5].doc, without_required(server_keys())),
         named(all[6].doc, group_keys()), object(all[7].doc, service_keys()),
-        object(all[8].doc, without_required(server_keys())), pattern(kHostPattern), object(all[3].doc, server_keys()),
+        object(all[8].doc, without_required(server_keys())), pattern(kHostPattern),
+        object(all[3].doc, server_keys()),
         joined(kinds, [](const KindSpec& kind) { return text(kind.kind); }), joined(kinds, check_of));
 }
 

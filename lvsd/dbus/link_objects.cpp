@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "lvsd/dbus/link.hpp"
+#include "lvsd/dbus/link_commands.hpp"
 #include "lvsd/dbus/properties.hpp"
 
 namespace lvs::dbus {
@@ -71,12 +72,16 @@ sd_bus_vtable method(const char* name, const char* result, const char* names,
 }
 
 const sd_bus_vtable* vtable_of(Kind kind) {
-    static const sd_bus_vtable methods[] = {method("Describe", "s", "json\0", describe),
-                                            method("Subscribe", "", "", subscribe)};
+    static const auto methods = [] {
+        auto rows = manager_commands();
+        rows.push_back(method("Describe", "s", "json\0", describe));
+        rows.push_back(method("Subscribe", "", "", subscribe));
+        return rows;
+    }();
     static const auto manager = make_vtable(Kind::manager, methods);
-    static const auto router = make_vtable(Kind::router, {});
+    static const auto router = make_vtable(Kind::router, router_commands());
     static const auto service = make_vtable(Kind::service, {});
-    static const auto server = make_vtable(Kind::server, {});
+    static const auto server = make_vtable(Kind::server, server_commands());
     switch (kind) {
         case Kind::manager:
             return manager.data();

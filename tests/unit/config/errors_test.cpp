@@ -77,9 +77,10 @@ TEST(Errors, UnknownSection) {
               "1:2: unknown section or key \"virtual_servise\", expected one of `global`, `virtual_router`, "
               "`virtual_service`, `server_template`, `server_group`, `service_defaults`, `server_defaults`, "
               "`include`, did you mean `virtual_service`?\n");
-    EXPECT_EQ(errors_of("x = 1\n"),
-              "1:1: unknown section or key \"x\", expected one of `global`, `virtual_router`, `virtual_service`, "
-              "`server_template`, `server_group`, `service_defaults`, `server_defaults`, `include`\n");
+    EXPECT_EQ(
+        errors_of("x = 1\n"),
+        "1:1: unknown section or key \"x\", expected one of `global`, `virtual_router`, `virtual_service`, "
+        "`server_template`, `server_group`, `service_defaults`, `server_defaults`, `include`\n");
 }
 
 TEST(Errors, UnknownKey) {
@@ -363,7 +364,8 @@ TEST(Errors, Sources) {
 // ---- cross checks of services -----------------------------------------------------------------------------
 
 TEST(Errors, AddressOrFirewallMark) {
-    EXPECT_EQ(in_service(""), "1:1: [virtual_service.s] has no `address`, expected it, `addresses` or `fwmark`\n");
+    EXPECT_EQ(in_service(""),
+              "1:1: [virtual_service.s] has no `address`, expected it, `addresses` or `fwmark`\n");
     EXPECT_EQ(in_service("address = '192.0.2.1:80'\nfwmark = 1"),
               "3:10: `address` and `fwmark` exclude each other, expected one of them\n");
     EXPECT_EQ(in_service("address = '192.0.2.1:80'\nfamily = 'ipv4'"),

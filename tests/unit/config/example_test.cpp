@@ -111,7 +111,8 @@ TEST(Example, OfEveryKeyInTheTables) {
         const std::string address = key.key == "address" ? "" : "address = '10.0.0.1:80', ";
         tried("server", key,
               fmt::format("[virtual_service.s]\naddress = '192.0.2.1:80'\nservers = [{{ {}{} = {} }}]\n",
-                          address, key.key, key.key == "forward"           ? "'dr'"
+                          address, key.key,
+                          key.key == "forward"           ? "'dr'"
                           : key.key == "lower_threshold" ? "1, upper_threshold = 2"
                                                          : key.example) +
                   "[server_template.big]\nweight = 9\n");
