@@ -39,8 +39,8 @@ struct Loaded {
 // `kinds` are the checker kinds a check may name, with their keys.
 [[nodiscard]] Loaded parse(std::string_view text, std::string_view file, std::span<const KindSpec> kinds);
 
-// Reads the file and those it includes, then parse(). An unreadable file is one diagnostic; so is a pattern without
-// wildcards that names no file.
+// Reads the file and those it includes, then parse(). An unreadable file is one diagnostic; so is a pattern
+// without wildcards that names no file.
 [[nodiscard]] Loaded load(const std::string& path, std::span<const KindSpec> kinds);
 
 // The effective configuration as TOML, every default written out. parse(print_effective(c)) == c.
