@@ -60,6 +60,7 @@ Result<void> Daemon::start(config::Config config) {
     bus_.emplace(loop_);
     bus_->on_call([this] { refresh(); });
     bus_->show_events(stream_);
+    bus_->on_command([this](const dbus::Command& command) { return on_command(command); });
     if (auto listening = bus_->listen(options_.socket_path); !listening) return listening;
     if (!config.routers.empty())
         if (auto started = start_speaker(); !started) return started;
@@ -106,13 +107,10 @@ void Daemon::start_machines() {
         loop_, checkers::WorkerClient::Options{.program = options_.checker_path, .user = config.global.checker_user},
         checkers::WorkerClient::Callbacks{
             .on_transition = [this](const checkers::Transition& transition) { on_verdict(transition); },
-            .on_status =
-                [this](const checkers::Status& status) {
-                    measure_check(status);
-                    touch();
-                },
+            .on_status = [this](const checkers::Status& status) { measure_check(status); },  // shown when asked
             .on_worker = [this](bool up, const std::string& reason) { on_worker(up, reason); },
             .on_heartbeat = [this](const checkers::wire::Heartbeat& heartbeat) { measure_checker(heartbeat); }});
+    load_overrides();
     machines_started_ = true;
     hold_timer_.expires_after(kRouterHold);
     hold_timer_.async_wait([this](error_code error) {
@@ -172,27 +170,8 @@ void Daemon::arm_watchdog() {
 void Daemon::reload() {
     if (!machines_started_ || stopping_) return;
     manager_.reloading();
-    facts_.config.last_attempt = state::WallTime(Duration(wall_clock_ns()));
-    auto loaded = load(options_.config_path);
-    if (!loaded.config) {
-        facts_.config.last_ok = false;
-        facts_.config.last_error = config::to_string(loaded.diagnostics.front());
-        for (const auto& diagnostic : loaded.diagnostics)
-            tell(daemon_event(ev::reload_refused, Level::error, config::to_string(diagnostic)));
-        tell(daemon_event(ev::reload_refused, Level::error, "the configuration is invalid, nothing was changed",
-                          {{"errors", fmt::format("{}", loaded.diagnostics.size())}}));
-    } else {
-        const auto changes = config::to_string(config::diff(engine_.config(), *loaded.config));
-        put_in_force(std::move(*loaded.config));
-        tell(daemon_event(ev::reload, Level::notice, "configuration reloaded",
-                          {{"generation", fmt::format("{}", facts_.config.generation)},
-                           {"changes", changes},
-                           {"routers", fmt::format("{}", engine_.config().routers.size())},
-                           {"services", fmt::format("{}", engine_.config().services.size())}}));
-    }
+    (void)plan_or_apply({.verb = dbus::Command::Verb::apply, .target = {}, .action = {}, .reason = {}});
     manager_.ready("Running");
-    last_status_.clear();
-    touch();
 }
 
 void Daemon::put_in_force(config::Config config) {
@@ -248,6 +227,8 @@ void Daemon::on_worker(bool up, const std::string& reason) {
 void Daemon::report(const engine::Changes& changes) {
     for (const auto& change : changes)
         tell(std::visit([](const auto& which) { return event_of(which); }, change));
+    const auto ended = [](const engine::Change& change) { return std::holds_alternative<engine::OverrideEnded>(change); };
+    if (std::ranges::any_of(changes, ended)) store_overrides();
     if (!changes.empty()) tell_services();
 }
 

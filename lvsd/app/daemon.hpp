@@ -89,6 +89,17 @@ class Daemon {
     void arm_engine();
     void watch_drains();
 
+    // commands.cpp: what callers ask for
+    [[nodiscard]] dbus::Answer on_command(const dbus::Command& command);
+    [[nodiscard]] dbus::Answer plan_or_apply(const dbus::Command& command);
+    [[nodiscard]] dbus::Answer override_servers(const dbus::Command& command);
+    [[nodiscard]] dbus::Answer command_router(const dbus::Command& command);
+    [[nodiscard]] std::vector<engine::ServerId> servers_named(const std::string& target) const;
+    void note_refusal(const std::vector<config::Diagnostic>& why);
+    void take_over(config::Config config);
+    bool store_overrides();
+    void load_overrides();
+
     // what is shown
     void touch();  // something changed: show it soon
     void refresh();

@@ -97,6 +97,16 @@ Event event_of(const engine::PanicChanged& change) {
     return out;
 }
 
+Event override_event(const engine::ServerId& which, const std::string& action, const std::string& reason) {
+    const auto& [service, server] = which;
+    const auto address = to_string(server);
+    auto out = make(ev::override_changed, Level::notice, Subject::server, service + " " + address,
+                    fmt::format("{}: {}", address, action));
+    out.reason = reason;
+    out.details = {{"service", service}, {"server", address}, {"override", action}};
+    return out;
+}
+
 Event event_of(const engine::OverrideEnded& change) {
     const auto& [service, server] = change.server;
     const auto address = to_string(server);
@@ -126,6 +136,12 @@ Event event_of(const vrrp::Event& event) {
 
 Event router_trouble(const Error& error) {
     return make(ev::vrrp_trouble, Level::error, Subject::router, "", to_string(error));
+}
+
+Event router_order(const std::string& router, const std::string& action) {
+    auto out = make(ev::override_changed, Level::notice, Subject::router, router, fmt::format("{}: {}", router, action));
+    out.details = {{"router", router}, {"override", action}};
+    return out;
 }
 
 Event event_of(const ipvs::Applied& applied) {

@@ -18,8 +18,11 @@ namespace lvs::app {
 [[nodiscard]] events::Event event_of(const engine::QuorumChanged& change);
 [[nodiscard]] events::Event event_of(const engine::PanicChanged& change);
 [[nodiscard]] events::Event event_of(const engine::OverrideEnded& change);
+[[nodiscard]] events::Event override_event(const engine::ServerId& which, const std::string& action,
+                                           const std::string& reason);
 [[nodiscard]] events::Event event_of(const vrrp::Event& event);
 
+[[nodiscard]] events::Event router_order(const std::string& router, const std::string& action);
 [[nodiscard]] events::Event event_of(const ipvs::Applied& applied);
 [[nodiscard]] events::Event event_of(const ipvs::Command& repair);  // of a Drifted
 [[nodiscard]] events::Event event_of(const ipvs::Recovered& recovered);

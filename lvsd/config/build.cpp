@@ -304,7 +304,8 @@ private:
     static Tunnel read_tunnel(const Fields& fields, Tunnel out) {
         out.type = choice(fields, "tunnel", out.type, kTunnels);
         out.checksum = choice(fields, "tunnel_checksum", out.checksum, kTunnelChecksums);
-        if (const auto* port = fields.get<std::int64_t>("tunnel_port")) out.port = static_cast<std::uint16_t>(*port);
+        if (const auto* port = fields.get<std::int64_t>("tunnel_port"))
+            out.port = static_cast<std::uint16_t>(*port);
         if (out.type != TunnelType::gue) out.port = 0;
         return out;
     }
@@ -357,7 +358,8 @@ private:
         out.server.tier = static_cast<std::uint8_t>(fields.get_or("tier", std::int64_t{0}));
         out.server.tunnel = read_tunnel(fields, service.service.tunnel);
         const auto threshold = [&](std::string_view key) {
-            return static_cast<std::uint32_t>(fields.get_or(key, service.fields.get_or(key, std::int64_t{0})));
+            return static_cast<std::uint32_t>(
+                fields.get_or(key, service.fields.get_or(key, std::int64_t{0})));
         };
         out.server.upper_threshold = threshold("upper_threshold");
         out.server.lower_threshold = threshold("lower_threshold");

@@ -101,11 +101,13 @@ std::string_view without_bom(std::string_view text) {
 
 std::optional<Value> read_toml(std::string_view text, Report& report, std::uint32_t file = 0) {
     if (text.size() > kMaxFileSize) {
-        report.add({0, 0, file}, fmt::format("the file has {} bytes, expected at most {}", text.size(), kMaxFileSize));
+        report.add({0, 0, file},
+                   fmt::format("the file has {} bytes, expected at most {}", text.size(), kMaxFileSize));
         return std::nullopt;
     }
     if (const auto deep = find_too_deep_key(without_bom(text))) {
-        report.add({deep->line, deep->column, file}, fmt::format("a key of more than {} parts, expected fewer dots", kMaxKeyParts));
+        report.add({deep->line, deep->column, file},
+                   fmt::format("a key of more than {} parts, expected fewer dots", kMaxKeyParts));
         return std::nullopt;
     }
     const auto parsed = toml::parse(text);
@@ -182,7 +184,8 @@ void follow_includes(const std::string& path, std::vector<Value>& files, Report&
     const auto folder = slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
     const auto place = entry->value.place;
     for (const auto& pattern : *patterns)
-        for (const auto& file : files_of(pattern.starts_with('/') ? pattern : folder + pattern, place, report))
+        for (const auto& file :
+             files_of(pattern.starts_with('/') ? pattern : folder + pattern, place, report))
             read_included(file, files, report);
 }
 

@@ -143,7 +143,8 @@ private:
         for (const auto& server : servers)
             line("    {},", inline_table(service, server, !shared));
         line("]");
-        if (service.sorry_server) line("sorry_server = {}", inline_table(service, *service.sorry_server, true));
+        if (service.sorry_server)
+            line("sorry_server = {}", inline_table(service, *service.sorry_server, true));
     }
 
     std::string inline_table(const VirtualService& service, const RealServer& server, bool with_checks) {

@@ -184,10 +184,6 @@ std::vector<KeySpec> without_required(std::span<const KeySpec> keys) {
     return out;
 }
 
-std::string_view doc_of(std::string_view section) {
-    return std::ranges::find(sections(), section, &Section::name)->doc;
-}
-
 }  // namespace
 
 std::string json_schema(std::span<const KindSpec> kinds) {

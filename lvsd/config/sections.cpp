@@ -45,7 +45,8 @@ constexpr KeySpec kTunnelChecksum{
     .key = "tunnel_checksum",
     .type = ValueType::choice,
     .choices = kTunnelChecksums,
-    .doc = "Checksums of \"gue\" and \"gre\" packets; `remote` is remote checksum offload. Default: \"none\".",
+    .doc =
+        "Checksums of \"gue\" and \"gre\" packets; `remote` is remote checksum offload. Default: \"none\".",
     .example = R"("checksum")"};
 constexpr KeySpec kUpper{
     .key = "upper_threshold",
@@ -54,13 +55,15 @@ constexpr KeySpec kUpper{
     .max = kMaxConnections,
     .doc = "With more connections than this a server gets no new ones. Default: 0, which is no limit.",
     .example = "10000"};
-constexpr KeySpec kLower{.key = "lower_threshold",
-                         .type = ValueType::integer,
-                         .min = 0,
-                         .max = kMaxConnections,
-                         .doc = "Below this a server that reached its upper threshold gets new connections again. "
-                                "Default: 0, which is three quarters of the upper one.",
-                         .example = "8000"};
+constexpr KeySpec kLower{
+    .key = "lower_threshold",
+    .type = ValueType::integer,
+    .min = 0,
+    .max = kMaxConnections,
+    .doc =
+        "Below this a server that reached its upper threshold gets new connections again. "
+        "Default: 0, which is three quarters of the upper one.",
+    .example = "8000"};
 
 constexpr std::array kGlobal{
     KeySpec{.key = "on_stop",
@@ -120,7 +123,8 @@ constexpr std::array kService{
             .type = ValueType::strings,
             .min = 1,
             .max = 1024,
-            .doc = "Instead of `address`: several, or ranges of addresses or ports, 4096 in all. They share servers, "
+            .doc = "Instead of `address`: several, or ranges of addresses or ports, 4096 in all. They share "
+                   "servers, "
                    "checks and state. A server without a port follows the port of each.",
             .example = R"(["192.0.2.10-192.0.2.13:80", "192.0.2.20:8000-8003"])"},
     KeySpec{.key = "fwmark",
@@ -196,27 +200,32 @@ constexpr std::array kService{
             .choices = kEngines,
             .doc = "Only with `persistence`: clients are told apart by what they say; `sip` by the Call-ID.",
             .example = R"("sip")"},
-    KeySpec{.key = "active",
-            .type = ValueType::choice,
-            .fallback = "always",
-            .choices = kActives,
-            .doc = "With `master` the service is in the kernel only while `router` is master on this director.",
-            .example = R"("master")"},
-    KeySpec{.key = "router",
-            .type = ValueType::string,
-            .min = 1,
-            .max = 64,
-            .doc = "Only with `active = \"master\"`: the virtual router. Default: the one that holds the address.",
-            .example = R"("web")",
-            .chars = "A-Za-z0-9._-"},
-    KeySpec{.key = "quorum",
-            .type = ValueType::integer,
-            .fallback = "1",
-            .min = 1,
-            .max = 0x7fffffff,
-            .doc = "The service has its quorum when the weights of the servers that are up add up to this. Without "
-                   "it the next tier, then the sorry server serves, and a virtual router can step back.",
-            .example = "3"},
+    KeySpec{
+        .key = "active",
+        .type = ValueType::choice,
+        .fallback = "always",
+        .choices = kActives,
+        .doc = "With `master` the service is in the kernel only while `router` is master on this director.",
+        .example = R"("master")"},
+    KeySpec{
+        .key = "router",
+        .type = ValueType::string,
+        .min = 1,
+        .max = 64,
+        .doc =
+            "Only with `active = \"master\"`: the virtual router. Default: the one that holds the address.",
+        .example = R"("web")",
+        .chars = "A-Za-z0-9._-"},
+    KeySpec{
+        .key = "quorum",
+        .type = ValueType::integer,
+        .fallback = "1",
+        .min = 1,
+        .max = 0x7fffffff,
+        .doc =
+            "The service has its quorum when the weights of the servers that are up add up to this. Without "
+            "it the next tier, then the sorry server serves, and a virtual router can step back.",
+        .example = "3"},
     KeySpec{.key = "quorum_hysteresis",
             .type = ValueType::integer,
             .fallback = "0",
@@ -224,20 +233,23 @@ constexpr std::array kService{
             .max = 0x7fffffff,
             .doc = "The quorum is reached at `quorum` plus this and lost below `quorum` minus this.",
             .example = "1"},
-    KeySpec{.key = "panic_threshold",
-            .type = ValueType::integer,
-            .fallback = "0",
-            .min = 0,
-            .max = 100,
-            .doc = "With less than this percentage of the servers healthy all are used, whatever their checks say: "
-                   "better some failures than a few servers that drown. 0 is never.",
-            .example = "30"},
+    KeySpec{
+        .key = "panic_threshold",
+        .type = ValueType::integer,
+        .fallback = "0",
+        .min = 0,
+        .max = 100,
+        .doc =
+            "With less than this percentage of the servers healthy all are used, whatever their checks say: "
+            "better some failures than a few servers that drown. 0 is never.",
+        .example = "30"},
     KeySpec{.key = "slow_start",
             .type = ValueType::duration,
             .fallback = "0s",
             .min = 0,
             .max = 3600 * kSecond,
-            .doc = "A server that comes back gets its weight in ten steps over this time, unless it is alone. Weights "
+            .doc = "A server that comes back gets its weight in ten steps over this time, unless it is "
+                   "alone. Weights "
                    "of 10 and more make it smooth.",
             .example = R"("30s")"},
     KeySpec{.key = "drain_timeout",
@@ -245,7 +257,8 @@ constexpr std::array kService{
             .fallback = "1m",
             .min = 0,
             .max = 31 * kDay,
-            .doc = "A server that a reload removes keeps its connections for at most this time and gets no new ones; "
+            .doc = "A server that a reload removes keeps its connections for at most this time and gets no "
+                   "new ones; "
                    "so do all servers of a service that is removed. With 0s they go at once.",
             .example = R"("10m")"},
     kTunnel,
@@ -399,13 +412,16 @@ constexpr std::array kGroup{
 };
 
 constexpr std::array kTop{
-    KeySpec{.key = "include",
-            .type = ValueType::strings,
-            .min = 0,
-            .max = 64,
-            .doc = "Further files, as patterns relative to the directory of this one, read in the order of their names. "
-                   "An included file includes no others. Its `service_defaults` and `server_defaults` are its own.",
-            .example = R"(["conf.d/*.toml"])"},
+    KeySpec{
+        .key = "include",
+        .type = ValueType::strings,
+        .min = 0,
+        .max = 64,
+        .doc =
+            "Further files, as patterns relative to the directory of this one, read in the order of their "
+            "names. "
+            "An included file includes no others. Its `service_defaults` and `server_defaults` are its own.",
+        .example = R"(["conf.d/*.toml"])"},
 };
 
 }  // namespace

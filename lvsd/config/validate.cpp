@@ -168,8 +168,10 @@ private:
             report_.add(place, fmt::format("lower threshold {} of {}, expected at most the upper one, {}",
                                            server.lower_threshold, to_string(server.address),
                                            server.upper_threshold));
-        if (server.forward == Forward::tun && server.tunnel.type == TunnelType::gue && server.tunnel.port == 0)
-            report_.add(place, fmt::format("a \"gue\" tunnel to {} needs `tunnel_port`", to_string(server.address)));
+        if (server.forward == Forward::tun && server.tunnel.type == TunnelType::gue &&
+            server.tunnel.port == 0)
+            report_.add(place,
+                        fmt::format("a \"gue\" tunnel to {} needs `tunnel_port`", to_string(server.address)));
     }
 
     void check_forward(const VirtualService& service, const RealServer& server, Place place) {
@@ -185,9 +187,10 @@ private:
         const std::uint16_t expected = endpoint ? endpoint->port : std::uint16_t{0};
         const auto port = server.address.port;
         if (server.forward != Forward::nat && has_other_port(service, port) && !server.follows_port)
-            return report_.add(place, fmt::format("forward \"{}\" cannot change the port to {}, expected an address "
-                                                  "without port",
-                                                  to_string(server.forward), port));
+            return report_.add(place,
+                               fmt::format("forward \"{}\" cannot change the port to {}, expected an address "
+                                           "without port",
+                                           to_string(server.forward), port));
         if (server.forward != Forward::nat && port != expected)
             report_.add(place, fmt::format("forward \"{}\" cannot change the port to {}, expected {}",
                                            to_string(server.forward), port,
@@ -228,8 +231,9 @@ void check_followers(const Draft& draft, Report& report) {
             report.add(each.fields.place_of("active"),
                        "`active = \"master\"` needs `router`: no virtual router holds the address");
         } else if (found == routers.end()) {
-            report.add(each.fields.place_of("router"),
-                       fmt::format("there is no [virtual_router.{}], expected one to follow", service.router));
+            report.add(
+                each.fields.place_of("router"),
+                fmt::format("there is no [virtual_router.{}], expected one to follow", service.router));
         } else if (!found->second->addresses.empty() && !has_family(*found->second, service.family)) {
             report.add(each.fields.place_of("router"),
                        fmt::format("[virtual_router.{}] has no {} address, the service would never be active",

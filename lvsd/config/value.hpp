@@ -208,7 +208,8 @@ void validate_routers(const Draft& draft, Report& report);
 // The files' values in their order, the main file first; the result is one value.
 [[nodiscard]] Value expand(std::vector<Value> files, Report& report);
 // "192.0.2.10-192.0.2.13:80", "[2001:db8::1]:80-82". Nothing when it is no such thing, or more than `most`.
-[[nodiscard]] std::optional<std::vector<Endpoint>> parse_endpoint_range(std::string_view text, std::size_t most);
+[[nodiscard]] std::optional<std::vector<Endpoint>> parse_endpoint_range(std::string_view text,
+                                                                        std::size_t most);
 inline constexpr std::size_t kMaxAddresses = 4096;  // of one service
 // observe.cpp
 [[nodiscard]] Notify build_notify(const Value& value, Report& report);

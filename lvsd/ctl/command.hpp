@@ -56,6 +56,7 @@ std::unique_ptr<Command> make_command() {
 // The tables, each in the file that implements its commands.
 [[nodiscard]] std::span<const CommandRow> show_commands();    // show.cpp
 [[nodiscard]] std::span<const CommandRow> watch_commands();   // watch.cpp
+[[nodiscard]] std::span<const CommandRow> change_commands();  // change.cpp
 [[nodiscard]] std::span<const CommandRow> config_commands();  // config_check.cpp
 
 // ---- what commands share

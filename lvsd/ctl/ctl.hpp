@@ -19,6 +19,7 @@
 
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "lvsd/base/base.hpp"
@@ -35,6 +36,15 @@ struct Source {
     Way way = Way::any;
     std::string socket;  // path of the private socket
 };
+
+using Argument = std::variant<std::string, bool, std::uint32_t, std::uint64_t>;
+struct Question {  // a method of the manager that answers with a string
+    const char* method = "";
+    std::vector<Argument> arguments = {};
+    std::uint64_t deadline_us = 10'000'000;
+};
+// The answer. The code operation_canceled means that lvsd was reached and refused, with its reason as context.
+[[nodiscard]] Result<std::string> ask(const Source& source, const Question& question);
 
 // The JSON of Describe(). The error says what was tried and what to do.
 [[nodiscard]] Result<std::string> fetch_description(const Source& source);

@@ -12,7 +12,7 @@ using namespace lvs;
 
 constexpr const char* kDefaultSocket = "/run/lvsd/lvsd.sock";
 
-constexpr std::span<const ctl::CommandRow> (*kTables[])() = {ctl::show_commands, ctl::watch_commands,
+constexpr std::span<const ctl::CommandRow> (*kTables[])() = {ctl::show_commands, ctl::watch_commands, ctl::change_commands,
                                                              ctl::config_commands};
 
 struct Frame {

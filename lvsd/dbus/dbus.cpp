@@ -50,6 +50,10 @@ void BusServer::on_call(std::function<void()> handler) {
     impl_->shown.before_answer = std::move(handler);
 }
 
+void BusServer::on_command(CommandHandler handler) {
+    impl_->shown.on_command = std::move(handler);
+}
+
 void BusServer::stop() {
     impl_->bus.stop();
     impl_->listener.stop();

@@ -27,6 +27,7 @@
 #include <string>
 
 #include "lvsd/base/base.hpp"
+#include "lvsd/dbus/command.hpp"
 #include "lvsd/events/events.hpp"
 #include "lvsd/runtime/asio.hpp"
 #include "lvsd/state/state.hpp"
@@ -62,6 +63,9 @@ public:
     // Called before a call from outside is answered, so that main can bring counters up to date by update(). It may be
     // called at any rate a client likes: what it costs is main's to bound.
     void on_call(std::function<void()> handler);
+
+    // Answers calls that plan or change something. Called on the loop, from inside a call; it may call update().
+    void on_command(CommandHandler handler);
 
     // Closes every connection; pending handlers end. Call before the io_context is to run empty.
     void stop();

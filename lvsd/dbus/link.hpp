@@ -15,6 +15,7 @@
 #include <memory>
 #include <vector>
 
+#include "lvsd/dbus/command.hpp"
 #include "lvsd/dbus/frame_guard.hpp"
 #include "lvsd/dbus/objects.hpp"
 #include "lvsd/dbus/outbox.hpp"
@@ -34,6 +35,7 @@ struct Shown {
     std::unique_ptr<const Objects> objects;
     const events::Stream* events = nullptr;  // null: there are none
     std::size_t subscribers = 0;
+    CommandHandler on_command;
     std::function<void()> before_answer;  // a call arrived: the last moment to bring `objects` up to date
 };
 
@@ -68,6 +70,9 @@ public:
     [[nodiscard]] const Objects& objects() const { return *shown_.objects; }
     [[nodiscard]] const Shown& shown() const { return shown_; }
     [[nodiscard]] Role role() const { return role_; }
+    // On the bus its policy has decided; on the private socket who the client is.
+    [[nodiscard]] bool may_change() const { return role_ == Role::bus || may_change_; }
+    void allow_changes(bool allowed) { may_change_ = allowed; }
     [[nodiscard]] bool subscribe();  // false: too many already
     [[nodiscard]] std::uint64_t unsent() const;
 
@@ -105,6 +110,7 @@ private:
     std::uint64_t told_event_ =
         0;  // the last one sent; the rest waits in the stream until the receiver reads
     bool subscribed_ = false;
+    bool may_change_ = false;
     bool reading_ = false;  // a wait is pending
     bool writing_ = false;
     bool stall_armed_ = false;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "lvsd/dbus/link.hpp"
+#include "lvsd/dbus/link_commands.hpp"
 #include "lvsd/dbus/properties.hpp"
 
 namespace lvs::dbus {
@@ -75,15 +76,19 @@ sd_bus_vtable signal(const char* name, const char* signature, const char* names)
 }
 
 const sd_bus_vtable* vtable_of(Kind kind) {
-    static const sd_bus_vtable methods[] = {
-        method("Describe", "", "s", "json\0", describe), method("Subscribe", "", "", "", subscribe),
-        method("ReadEvents", "tu", "ttta(ttssssssssa{ss})", "after\0max\0started\0oldest\0newest\0events\0",
-               read_events),
-        signal("Event", kEventSignature, kEventNames)};
+    static const auto methods = [] {
+        auto rows = manager_commands();
+        rows.push_back(method("Describe", "", "s", "json\0", describe));
+        rows.push_back(method("Subscribe", "", "", "", subscribe));
+        rows.push_back(method("ReadEvents", "tu", "ttta(ttssssssssa{ss})",
+                              "after\0max\0started\0oldest\0newest\0events\0", read_events));
+        rows.push_back(signal("Event", kEventSignature, kEventNames));
+        return rows;
+    }();
     static const auto manager = make_vtable(Kind::manager, methods);
-    static const auto router = make_vtable(Kind::router, {});
+    static const auto router = make_vtable(Kind::router, router_commands());
     static const auto service = make_vtable(Kind::service, {});
-    static const auto server = make_vtable(Kind::server, {});
+    static const auto server = make_vtable(Kind::server, server_commands());
     switch (kind) {
         case Kind::manager:
             return manager.data();

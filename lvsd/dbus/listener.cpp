@@ -2,12 +2,14 @@
 #include "lvsd/dbus/listener.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -24,6 +26,24 @@ Result<sockaddr_un> socket_address(const std::string& path) {
         return fail(std::errc::filename_too_long, "socket path '" + path + "'");
     std::memcpy(address.sun_path, path.c_str(), path.size());
     return address;
+}
+
+// Root, or a member of our group. The groups are those the client had when it connected.
+bool may_change(int fd, uid_t user) {
+    if (user == 0) return true;
+    std::array<char, 4096> room{};
+    group entry{};
+    group* found = nullptr;
+    if (::getgrnam_r(kGroup, &entry, room.data(), room.size(), &found) != 0 || found == nullptr) return false;
+    ucred peer{};
+    socklen_t length = sizeof(peer);
+    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.gid == entry.gr_gid)
+        return true;
+    std::array<gid_t, 1024> groups{};
+    length = sizeof(groups);
+    if (::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &length) != 0) return false;
+    const std::span held(groups.data(), length / sizeof(gid_t));
+    return std::ranges::find(held, entry.gr_gid) != held.end();
 }
 
 bool somebody_answers(const sockaddr_un& address) {
@@ -131,8 +151,10 @@ void Listener::serve(UniqueFd socket) {
     const auto user = user_of(socket.get());
     if (!user || !has_room_for(*user)) return;
     const auto id = next_id_++;
+    const bool allowed = may_change(socket.get(), *user);
     const auto link = make_link(std::move(socket), id);
     if (!link) return;
+    (*link)->allow_changes(allowed);
     clients_.emplace(id, Client{*link, *user});
     if (!(*link)->start()) clients_.erase(id);
 }

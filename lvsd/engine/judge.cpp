@@ -174,6 +174,9 @@ void Judge::show_server(Time now, const Service& service, std::size_t index, Cha
     auto& status = const_cast<ServerStatus&>(service.status.servers[index]);
     auto [state, reason] = shown(service, index);
     status.reason = std::move(reason);
+    if (const auto& weight = status.overrides.weight)
+        status.reason += fmt::format("; weight set to {}{}{}", weight->weight.value(),
+                                     weight->reason.empty() ? "" : ": ", weight->reason);
     if (status.state == state) return;
     if (!status.is_leaving || service.judged)
         out.emplace_back(ServerChanged{service.status.config->name, status.address, status.is_sorry,

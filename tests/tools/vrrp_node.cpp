@@ -194,7 +194,7 @@ int main(int argc, char** argv) {
     for (const auto& text : excluded)
         options.spec.excluded.push_back(parse_prefix(text).value());
     for (std::uint32_t i = 0; i < more; ++i)
-        options.spec.excluded.push_back({IpAddress::from_v4(0x0ac80001 + i), 32});
+        options.spec.excluded.push_back(Prefix{IpAddress::from_v4(0x0ac80001 + i), 32});
     for (const auto& text : addresses)
         options.spec.addresses.push_back(parse_prefix(text).value());
     return run(options);

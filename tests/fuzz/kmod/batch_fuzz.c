@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The attributes of a batch of the family LVSD_IPVS. */
 #include "../../kmod/lvs_internal.h"
 

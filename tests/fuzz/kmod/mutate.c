@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Runs a fuzz target over its corpus and over many changes of it, always the
  * same ones: what libFuzzer would do without knowing where it gets.

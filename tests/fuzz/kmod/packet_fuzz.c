@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Whatever comes in: IP headers, extension chains, ports, SCTP chunks, and what
  * ICMP errors quote, tunnels included. The first byte says which family. */
 #include "../../kmod/lvs_internal.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Nests of the family IPVS: the first byte says which, the rest is its inside. */
 #include "../../kmod/lvs_internal.h"
 

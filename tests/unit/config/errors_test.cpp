@@ -365,7 +365,8 @@ TEST(Errors, Sources) {
 // ---- cross checks of services -----------------------------------------------------------------------------
 
 TEST(Errors, AddressOrFirewallMark) {
-    EXPECT_EQ(in_service(""), "1:1: [virtual_service.s] has no `address`, expected it, `addresses` or `fwmark`\n");
+    EXPECT_EQ(in_service(""),
+              "1:1: [virtual_service.s] has no `address`, expected it, `addresses` or `fwmark`\n");
     EXPECT_EQ(in_service("address = '192.0.2.1:80'\nfwmark = 1"),
               "3:10: `address` and `fwmark` exclude each other, expected one of them\n");
     EXPECT_EQ(in_service("address = '192.0.2.1:80'\nfamily = 'ipv4'"),
