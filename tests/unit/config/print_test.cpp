@@ -9,21 +9,7 @@ namespace {
 
 using test::kKinds;
 
-TEST(PrintEffective, WritesEveryDefault) {
-    const auto loaded = parse(R"([virtual_router.web]
-interface = "eth0"
-vrid = 51
-addresses = ["192.0.2.10/24"]
-
-[virtual_service."web.1"]
-address = "192.0.2.10:80"
-servers = ["10.0.0.11:80", "10.0.0.12:8080"]
-sorry_server = "10.0.0.99:80"
-check = { kind = "http", status = 200, headers = ["a: \"b\\"] }
-)",
-                              "f", kKinds);
-    ASSERT_TRUE(loaded.config);
-    EXPECT_EQ(print_effective(*loaded.config, kKinds), R"([global]
+constexpr std::string_view kEveryDefault = R"([global]
 on_stop = "remove"
 reconcile_interval = "10s"
 checker_user = "lvsd-check"
@@ -81,7 +67,23 @@ servers = [
     { address = "10.0.0.12:8080", weight = 1, forward = "nat" },
 ]
 sorry_server = { address = "10.0.0.99:80", weight = 1, forward = "nat", checks = [] }
-)");
+)";
+
+TEST(PrintEffective, WritesEveryDefault) {
+    const auto loaded = parse(R"([virtual_router.web]
+interface = "eth0"
+vrid = 51
+addresses = ["192.0.2.10/24"]
+
+[virtual_service."web.1"]
+address = "192.0.2.10:80"
+servers = ["10.0.0.11:80", "10.0.0.12:8080"]
+sorry_server = "10.0.0.99:80"
+check = { kind = "http", status = 200, headers = ["a: \"b\\"] }
+)",
+                              "f", kKinds);
+    ASSERT_TRUE(loaded.config);
+    EXPECT_EQ(print_effective(*loaded.config, kKinds), kEveryDefault);
 }
 
 TEST(PrintEffective, OfTheEmptyConfigIsTheEmptyConfig) {
