@@ -6,8 +6,10 @@ A block of a guide says after its language where it is run: "sh d1,d2", and whet
 for systemctl starts, reloads and stops lvsd there as the unit would.
 """
 
+import json
 import re
 import shlex
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,3 +170,12 @@ def test_the_guide_points_to_files_that_exist(name):
 def test_no_guide_without_a_cluster_has_commands():
     for name, path in GUIDES.items():
         assert name in WITH_COMMANDS or not blocks(path), name
+
+
+def test_every_setting_named_for_keepalived_users_exists():
+    described = json.loads(subprocess.run(["lvsd", "--print-schema"], stdout=subprocess.PIPE, check=True).stdout)
+    known = set(re.findall(r'"(\w+)": \{', json.dumps(described)))
+    rows = [line for line in GUIDES["from-keepalived"].read_text().splitlines() if line.startswith("| `")]
+    named = {word for row in rows for code in re.findall(r"`([^`]+)`", row.split(" | ")[1])
+             for word in re.findall(r"^\[?(\w+)", code)}
+    assert len(rows) > 20 and named <= known, named - known
