@@ -95,7 +95,7 @@ def test_it_runs_and_tells_how_it_is(service):
 def test_the_journal_has_fields_ids_and_explanations(service):
     """The same events as `lvsctl watch`, with the same numbers; each kind with its own message id, explained by -x."""
     told = map(json.loads, run("lvsctl", "watch", "--last", "8192", "--no-follow", "--json").stdout.splitlines())
-    events = [event for event in told if event["level"] != "debug"]  # the log leaves those out
+    events = [event for event in told if event["severity"] != "debug"]  # the log leaves those out
     assert len(events) > 3
 
     def read_journal():
