@@ -84,10 +84,11 @@ case "$(ip -brief address show eth7)" in *192.0.2.10*) fail "the virtual address
 
 echo "--- purge"
 dpkg -P lvsd >/dev/null 2>&1
-left=$(find / -xdev \( -path /root -o -path /proc -o -path /sys -o -path /usr/src -o -path /var/lib/dkms -o -path /var/log \
+left=$(find / -xdev \( -path /root -o -path /proc -o -path /sys -o -path /usr/src -o -path /var/lib/dkms -o -path /var/log -o -path /var/cache \
     -o -path /run/lab -o -path /usr/lib/modules -o -path /var/lib/dpkg \) -prune -o -name '*lvsd*' -print | grep -v ipvs || true)
 [ -z "$left" ] || fail "left behind: $left"
-! getent passwd lvsd-check || fail "the user is still there"
+! getent passwd lvsd-check lvsd-notify || fail "a user is still there"
+! getent group lvsd || fail "the group is still there"
 
 echo "--- the module's package goes, and stock is back"
 dpkg -P lvsd-ipvs-dkms >/dev/null 2>&1
