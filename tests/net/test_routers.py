@@ -90,7 +90,8 @@ def test_a_process_that_ends_hands_over_and_one_that_starts_takes_back(cluster, 
         process.kill()
         process.wait(10)
         wait_master(d2, d1)
-        assert instance(first)["effective_priority"] == 90 and instance(first)["priority"] == 150
+        wait_for(lambda: (instance(first)["effective_priority"], instance(first)["priority"]) == (90, 150), 10,
+                 "the tracker's weight is shown")
         wait_for(lambda: "reason=lower-priority" in second.log(), 10, "the backup did not wait for silence")
         process = subprocess.Popen([program, "1000"])
         wait_master(d1, d2)

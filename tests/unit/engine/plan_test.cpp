@@ -80,7 +80,8 @@ TEST_F(PlanTest, RoutersAreComparedSettingBySetting) {
     router.preempt = false;
     after.routers = {router};
     EXPECT_THAT(plan(after), ElementsAre("~ virtual router front", "    preempt: true -> false",
-                                         "    priority: 100 -> 150"));
+                                         "    priority: 100 -> 150",
+                                         "    preempt_delay: \"0s\" -> default"));
     EXPECT_THAT(plan({}), ElementsAre("- virtual router front"));
 }
 
