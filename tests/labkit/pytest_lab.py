@@ -27,6 +27,9 @@ _channel = os.dup(1)
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "limit(seconds): end the test after so many seconds instead of 120")
+    # A shell gives what it runs in the background SIGINT ignored, and everybody started from there inherits it: a test
+    # that interrupts somebody would wait in vain.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish(session):
