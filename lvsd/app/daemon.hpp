@@ -36,12 +36,12 @@ struct Facts {
 };
 
 class Daemon {
-   public:
+public:
     Daemon(asio::io_context& loop, const Options& options);
 
     [[nodiscard]] Result<void> start(config::Config config);
 
-   private:
+private:
     // start
     [[nodiscard]] Result<void> prepare_folders() const;
     [[nodiscard]] Result<void> start_speaker();
@@ -76,7 +76,6 @@ class Daemon {
     // measure.cpp
     void serve_metrics();
     [[nodiscard]] metrics::Exposition expose(metrics::Format format);
-    void measure_routers();
     void measure_check(const checkers::Status& status);
     void measure_checker(const checkers::wire::Heartbeat& heartbeat);
     void measure_kernel(const ipvs::ReconcileEvent& event);
@@ -146,7 +145,7 @@ class Daemon {
     Notifier notifier_;
     asio::steady_timer loop_probe_;
     asio::steady_timer scripts_timer_;
-    Time scripts_end_{};  // when stopping: not waited for longer
+    Time scripts_end_{};                            // when stopping: not waited for longer
     std::shared_ptr<const state::Snapshot> shown_;  // null: nothing yet
 
     std::optional<config::Config> first_config_;  // until the kernel's table was read
@@ -161,7 +160,7 @@ class Daemon {
 };
 
 [[nodiscard]] state::Snapshot build_snapshot(const Facts& facts, const engine::Engine& engine,
-                                             const checkers::WorkerClient* checkers, const ipvs::Table* kernel,
-                                             const vrrp::Speaker* speaker);
+                                             const checkers::WorkerClient* checkers,
+                                             const ipvs::Table* kernel, const vrrp::Speaker* speaker);
 
 }  // namespace lvs::app

@@ -9,7 +9,6 @@ namespace lvs::app {
 namespace {
 
 constexpr auto kLoopProbe = std::chrono::milliseconds(500);
-constexpr Duration kLate = std::chrono::milliseconds(5);
 
 }  // namespace
 
@@ -22,23 +21,7 @@ void Daemon::serve_metrics() {
 metrics::Exposition Daemon::expose(metrics::Format format) {
     refresh();
     ++stats_.scrapes;
-    if (speaker_) measure_routers();
     return {shown_ ? shown_ : std::make_shared<const state::Snapshot>(), stats_, format};
-}
-
-void Daemon::measure_routers() {
-    const auto known = speaker_->snapshot();
-    auto& out = stats_.vrrp;
-    out.realtime = known.realtime;
-    out.late_wakeups = 0;
-    for (std::size_t i = 0; i < vrrp::Lateness::kBounds.size(); ++i)
-        if (vrrp::Lateness::kBounds.at(i) >= kLate) out.late_wakeups += known.lateness.classes.at(i + 1);
-    out.worst_wakeup = known.lateness.worst;
-    out.events_lost = known.events_lost;
-    out.discarded.clear();
-    for (std::size_t i = 0; i < vrrp::kDiscards; ++i)
-        if (known.discarded.at(i) != 0)
-            out.discarded.emplace_back(vrrp::to_string(static_cast<vrrp::Discard>(i)), known.discarded.at(i));
 }
 
 void Daemon::measure_check(const checkers::Status& status) {

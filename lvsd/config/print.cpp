@@ -12,39 +12,26 @@
 namespace lvs::config {
 namespace {
 
-std::string text(std::string_view value) {
-    return toml_text(value);
-}
-
-template <class T>
-std::string text_of(const T& value) {
-    return text(to_string(value));
-}
-
-template <class T, class Print>
-std::string list(const std::vector<T>& items, Print print) {
-    std::string out = "[";
-    for (const auto& item : items)
-        out += fmt::format("{}{}", out.size() == 1 ? "" : ", ", print(item));
-    return out + ']';
-}
-
 std::string status(const StatusRange& range) {
     return range.first == range.last ? fmt::format("{}", range.first)
                                      : fmt::format("\"{}-{}\"", range.first, range.last);
 }
 
 struct ParamPrinter {
-    std::string operator()(const std::string& value) const { return text(value); }
-    std::string operator()(const FileText& value) const { return text(value.path); }
+    std::string operator()(const std::string& value) const { return toml_text(value); }
+    std::string operator()(const FileText& value) const { return toml_text(value.path); }
     std::string operator()(bool value) const { return value ? "true" : "false"; }
     std::string operator()(std::int64_t value) const { return fmt::format("{}", value); }
-    std::string operator()(const std::vector<std::string>& value) const { return list(value, text); }
-    std::string operator()(const std::vector<Prefix>& value) const { return list(value, text_of<Prefix>); }
-    std::string operator()(const std::vector<StatusRange>& value) const { return list(value, status); }
+    std::string operator()(const std::vector<std::string>& value) const {
+        return toml_list(value, toml_text);
+    }
+    std::string operator()(const std::vector<Prefix>& value) const {
+        return toml_list(value, toml_text_of<Prefix>);
+    }
+    std::string operator()(const std::vector<StatusRange>& value) const { return toml_list(value, status); }
     template <class T>
     std::string operator()(const T& value) const {
-        return text_of(value);
+        return toml_text_of(value);
     }
 };
 
@@ -54,9 +41,9 @@ public:
 
     std::string print(const Config& config) {
         line("[global]");
-        line("on_stop = {}", text_of(config.global.on_stop));
-        line("reconcile_interval = {}", text_of(config.global.reconcile_interval));
-        line("checker_user = {}", text(config.global.checker_user));
+        line("on_stop = {}", toml_text_of(config.global.on_stop));
+        line("reconcile_interval = {}", toml_text_of(config.global.reconcile_interval));
+        line("checker_user = {}", toml_text(config.global.checker_user));
         line("guard = {}", config.global.guard);
         line("announce_rate = {}", config.global.announce_rate);
         line("announce_burst = {}", config.global.announce_burst);
@@ -78,20 +65,21 @@ private:
     void print(const Notify& notify) {
         line("\n[notify]");
         print_command("command", notify.command);
-        line("events = {}", list(notify.events, text));
-        line("user = {}", text(notify.user));
-        line("timeout = {}", text_of(notify.timeout));
+        line("events = {}", toml_list(notify.events, toml_text));
+        line("user = {}", toml_text(notify.user));
+        line("timeout = {}", toml_text_of(notify.timeout));
     }
 
     void print(const Metrics& metrics) {
         line("\n[metrics]");
         if (const auto* endpoint = std::get_if<Endpoint>(&metrics.listen))
-            line("listen = {}", text_of(*endpoint));
-        if (const auto* path = std::get_if<std::string>(&metrics.listen)) line("listen = {}", text(*path));
+            line("listen = {}", toml_text_of(*endpoint));
+        if (const auto* path = std::get_if<std::string>(&metrics.listen))
+            line("listen = {}", toml_text(*path));
     }
 
     void print_command(std::string_view key, const std::vector<std::string>& command) {
-        if (!command.empty()) line("{} = {}", key, list(command, text));
+        if (!command.empty()) line("{} = {}", key, toml_list(command, toml_text));
     }
 
     void print(const VirtualService& service) {
@@ -102,31 +90,31 @@ private:
         } else {
             std::vector<Endpoint> all{std::get<Endpoint>(service.match)};
             all.insert(all.end(), service.more.begin(), service.more.end());
-            all.size() == 1 ? line("address = {}", text_of(all.front()))
-                            : line("addresses = {}", list(all, text_of<Endpoint>));
-            line("protocol = {}", text_of(service.protocol));
+            all.size() == 1 ? line("address = {}", toml_text_of(all.front()))
+                            : line("addresses = {}", toml_list(all, toml_text_of<Endpoint>));
+            line("protocol = {}", toml_text_of(service.protocol));
         }
-        line("scheduler = {}", text(service.scheduler));
-        line("scheduler_flags = {}", list(service.scheduler_flags, text));
-        line("forward = {}", text_of(service.forward));
-        line("on_failure = {}", text_of(service.on_failure));
+        line("scheduler = {}", toml_text(service.scheduler));
+        line("scheduler_flags = {}", toml_list(service.scheduler_flags, toml_text));
+        line("forward = {}", toml_text_of(service.forward));
+        line("on_failure = {}", toml_text_of(service.on_failure));
         if (service.persistence) {
-            line("persistence = {}", text_of(*service.persistence));
+            line("persistence = {}", toml_text_of(*service.persistence));
             line("persistence_prefix = {}", service.persistence_prefix);
         }
         if (!service.persistence_engine.empty())
-            line("persistence_engine = {}", text(service.persistence_engine));
+            line("persistence_engine = {}", toml_text(service.persistence_engine));
         line("one_packet = {}", service.one_packet);
-        line("active = {}", text_of(service.active));
-        if (!service.router.empty()) line("router = {}", text(service.router));
+        line("active = {}", toml_text_of(service.active));
+        if (!service.router.empty()) line("router = {}", toml_text(service.router));
         line("quorum = {}", service.quorum);
         line("quorum_hysteresis = {}", service.quorum_hysteresis);
         line("panic_threshold = {}", service.panic_threshold);
-        line("slow_start = {}", text_of(service.slow_start));
-        line("drain_timeout = {}", text_of(service.drain_timeout));
-        line("tunnel = {}", text_of(service.tunnel.type));
+        line("slow_start = {}", toml_text_of(service.slow_start));
+        line("drain_timeout = {}", toml_text_of(service.drain_timeout));
+        line("tunnel = {}", toml_text_of(service.tunnel.type));
         if (service.tunnel.port != 0) line("tunnel_port = {}", service.tunnel.port);
-        line("tunnel_checksum = {}", text_of(service.tunnel.checksum));
+        line("tunnel_checksum = {}", toml_text_of(service.tunnel.checksum));
         print_command("notify", service.notify);
         print_servers(service);
     }
@@ -137,8 +125,8 @@ private:
             return server.checks == servers.front().checks;
         });
         if (shared && !servers.empty())
-            line("checks = {}",
-                 list(servers.front().checks, [this](const Check& check) { return inline_table(check); }));
+            line("checks = {}", toml_list(servers.front().checks,
+                                          [this](const Check& check) { return inline_table(check); }));
         line("servers = [");
         for (const auto& server : servers)
             line("    {},", inline_table(service, server, !shared));
@@ -148,28 +136,29 @@ private:
     }
 
     std::string inline_table(const VirtualService& service, const RealServer& server, bool with_checks) {
-        const auto address = server.follows_port ? text_of(server.address.address) : text_of(server.address);
+        const auto address =
+            server.follows_port ? toml_text_of(server.address.address) : toml_text_of(server.address);
         auto out = fmt::format("{{ address = {}, weight = {}, forward = {}", address, server.weight.value(),
-                               text_of(server.forward));
+                               toml_text_of(server.forward));
         if (server.tier != 0) out += fmt::format(", tier = {}", server.tier);
         if (server.tunnel != service.tunnel)
-            out += fmt::format(", tunnel = {}, tunnel_checksum = {}", text_of(server.tunnel.type),
-                               text_of(server.tunnel.checksum));
+            out += fmt::format(", tunnel = {}, tunnel_checksum = {}", toml_text_of(server.tunnel.type),
+                               toml_text_of(server.tunnel.checksum));
         if (server.tunnel != service.tunnel && server.tunnel.port != 0)
             out += fmt::format(", tunnel_port = {}", server.tunnel.port);
         if (server.upper_threshold != 0) out += fmt::format(", upper_threshold = {}", server.upper_threshold);
         if (server.lower_threshold != 0) out += fmt::format(", lower_threshold = {}", server.lower_threshold);
         if (with_checks)
             out += ", checks = " +
-                   list(server.checks, [this](const Check& check) { return inline_table(check); });
+                   toml_list(server.checks, [this](const Check& check) { return inline_table(check); });
         return out + " }";
     }
 
     std::string inline_table(const Check& check) {
-        auto out =
-            fmt::format("{{ kind = {}, interval = {}, timeout = {}, rise = {}, fall = {}", text(check.kind),
-                        text_of(check.interval), text_of(check.timeout), check.rise, check.fall);
-        if (check.address) out += ", address = " + text_of(*check.address);
+        auto out = fmt::format("{{ kind = {}, interval = {}, timeout = {}, rise = {}, fall = {}",
+                               toml_text(check.kind), toml_text_of(check.interval),
+                               toml_text_of(check.timeout), check.rise, check.fall);
+        if (check.address) out += ", address = " + toml_text_of(*check.address);
         if (check.port) out += fmt::format(", port = {}", *check.port);
         const auto kind = std::ranges::find(kinds_, std::string_view(check.kind), &KindSpec::kind);
         LVS_ASSERT(kind != kinds_.end());

@@ -10,21 +10,8 @@
 namespace lvs::config {
 namespace {
 
-template <class T>
-std::string text_of(const T& value) {
-    return toml_text(to_string(value));
-}
-
-template <class T, class Print>
-std::string list(const std::vector<T>& items, Print print) {
-    std::string out = "[";
-    for (const auto& item : items)
-        out += fmt::format("{}{}", out.size() == 1 ? "" : ", ", print(item));
-    return out + ']';
-}
-
 std::string item(const VirtualAddress& address) {
-    const auto prefix = text_of<Prefix>(address);
+    const auto prefix = toml_text_of<Prefix>(address);
     if (address.device.empty() && address.label.empty() && !address.dad) return prefix;
     auto out = "{ address = " + prefix;
     if (!address.device.empty()) out += ", dev = " + toml_text(address.device);
@@ -34,24 +21,24 @@ std::string item(const VirtualAddress& address) {
 }
 
 std::string item(const Peer& peer) {
-    return fmt::format("{{ address = {}, min_ttl = {} }}", text_of(peer.address), peer.min_ttl);
+    return fmt::format("{{ address = {}, min_ttl = {} }}", toml_text_of(peer.address), peer.min_ttl);
 }
 
 std::string item(const Route& route) {
-    auto out = fmt::format("{{ to = {}, type = {}, table = {}, metric = {}", text_of(route.to),
-                           text_of(route.type), route.table, route.metric);
-    if (route.via) out += ", via = " + text_of(*route.via);
+    auto out = fmt::format("{{ to = {}, type = {}, table = {}, metric = {}", toml_text_of(route.to),
+                           toml_text_of(route.type), route.table, route.metric);
+    if (route.via) out += ", via = " + toml_text_of(*route.via);
     if (!route.device.empty()) out += ", dev = " + toml_text(route.device);
-    if (route.source) out += ", src = " + text_of(*route.source);
+    if (route.source) out += ", src = " + toml_text_of(*route.source);
     if (route.onlink) out += ", onlink = true";
     return out + " }";
 }
 
 std::string item(const Rule& rule) {
-    auto out = fmt::format("{{ priority = {}, action = {}, table = {}", rule.priority, text_of(rule.action),
-                           rule.table);
-    if (rule.from) out += ", from = " + text_of(*rule.from);
-    if (rule.to) out += ", to = " + text_of(*rule.to);
+    auto out = fmt::format("{{ priority = {}, action = {}, table = {}", rule.priority,
+                           toml_text_of(rule.action), rule.table);
+    if (rule.from) out += ", from = " + toml_text_of(*rule.from);
+    if (rule.to) out += ", to = " + toml_text_of(*rule.to);
     if (!rule.from && !rule.to)
         out += rule.family == Family::ipv4 ? R"(, family = "ipv4")" : R"(, family = "ipv6")";
     if (!rule.input.empty()) out += ", iif = " + toml_text(rule.input);
@@ -66,7 +53,7 @@ std::string item(const Track& track) {
 
 template <class T>
 std::string items(const std::vector<T>& all) {
-    return list(all, [](const T& one) { return item(one); });
+    return toml_list(all, [](const T& one) { return item(one); });
 }
 
 class Printer {
@@ -94,11 +81,11 @@ private:
         line("vrid = {}", router.vrid.value());
         line("version = {}", router.version);
         line("priority = {}", router.priority.value());
-        line("advert_interval = {}", text_of(router.advert_interval));
+        line("advert_interval = {}", toml_text_of(router.advert_interval));
         line("preempt = {}", router.preempt);
-        if (router.preempt) line("preempt_delay = {}", text_of(router.preempt_delay));
-        line("startup_delay = {}", text_of(router.startup_delay));
-        line("families = {}", text_of(router.families));
+        if (router.preempt) line("preempt_delay = {}", toml_text_of(router.preempt_delay));
+        line("startup_delay = {}", toml_text_of(router.startup_delay));
+        line("families = {}", toml_text_of(router.families));
         line("addresses = {}", items(router.addresses));
         line("excluded_addresses = {}", items(router.excluded));
         line("routes = {}", items(router.routes));
@@ -106,18 +93,18 @@ private:
         line("track = {}", items(router.track));
         line("peers = {}", items(router.peers));
         if (!router.password.empty()) line("password = {}", toml_text(router.password));
-        if (router.version == 3) line("checksum = {}", text_of(router.checksum));
-        line("announce_repeat = {}", list(router.announce_repeat, text_of<Duration>));
-        line("announce_refresh = {}", text_of(router.announce_refresh));
+        if (router.version == 3) line("checksum = {}", toml_text_of(router.checksum));
+        line("announce_repeat = {}", toml_list(router.announce_repeat, toml_text_of<Duration>));
+        line("announce_refresh = {}", toml_text_of(router.announce_refresh));
         line("virtual_mac = {}", router.virtual_mac);
-        if (!router.notify.empty()) line("notify = {}", list(router.notify, toml_text));
-        if (router.source4) line("source4 = {}", text_of(*router.source4));
-        if (router.source6) line("source6 = {}", text_of(*router.source6));
+        if (!router.notify.empty()) line("notify = {}", toml_list(router.notify, toml_text));
+        if (router.source4) line("source4 = {}", toml_text_of(*router.source4));
+        if (router.source6) line("source6 = {}", toml_text_of(*router.source6));
     }
 
     void print(const SyncGroup& group) {
         line("\n[sync_group.{}]", toml_header(group.name));
-        line("routers = {}", list(group.routers, toml_text));
+        line("routers = {}", toml_list(group.routers, toml_text));
     }
 
     void print(const Tracker& tracker) {
@@ -125,16 +112,16 @@ private:
         line("\n[tracker.{}]", toml_header(tracker.name));
         const bool is_script = tracker.kind == Kind::script;
         line("{} = {}", to_string(tracker.kind),
-             is_script ? list(tracker.script, toml_text) : toml_text(tracker.target));
-        if (tracker.address) line("address = {}", text_of(*tracker.address));
-        if (is_script || tracker.kind == Kind::process) line("interval = {}", text_of(tracker.interval));
+             is_script ? toml_list(tracker.script, toml_text) : toml_text(tracker.target));
+        if (tracker.address) line("address = {}", toml_text_of(*tracker.address));
+        if (is_script || tracker.kind == Kind::process) line("interval = {}", toml_text_of(tracker.interval));
         if (is_script) {
-            line("timeout = {}", text_of(tracker.timeout));
+            line("timeout = {}", toml_text_of(tracker.timeout));
             line("rise = {}", tracker.rise);
             line("fall = {}", tracker.fall);
         }
-        line("up_delay = {}", text_of(tracker.up_delay));
-        line("down_delay = {}", text_of(tracker.down_delay));
+        line("up_delay = {}", toml_text_of(tracker.up_delay));
+        line("down_delay = {}", toml_text_of(tracker.down_delay));
         line("invert = {}", tracker.invert);
     }
 

@@ -202,6 +202,19 @@ struct Draft {
 void validate_routers(const Draft& draft, Report& report);
 [[nodiscard]] std::string print_routers(const Config& config);
 [[nodiscard]] std::string toml_text(std::string_view value);  // a TOML basic string
+template <class T>
+[[nodiscard]] std::string toml_text_of(const T& value) {
+    return toml_text(to_string(value));
+}
+template <class T, class Print>
+[[nodiscard]] std::string toml_list(const std::vector<T>& items, Print print) {
+    std::string out = "[";
+    for (const auto& item : items) {
+        if (out.size() > 1) out += ", ";
+        out += print(item);
+    }
+    return out + ']';
+}
 [[nodiscard]] std::string toml_header(
     std::string_view name);  // a name in a table header: bare where TOML allows it
 // Templates, groups and defaults: what is left are routers and services that say everything themselves.

@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kName = "org.linuxvirtualserver.Lvsd1";
 constexpr const char* kPath = "/org/linuxvirtualserver/Lvsd1";
 constexpr const char* kManager = "org.linuxvirtualserver.Lvsd1.Manager";
-constexpr std::uint64_t kDeadlineUs = 10'000'000;
+constexpr std::string_view kErrors = "org.linuxvirtualserver.Lvsd1.Error.";
 
 // D-Bus Specification, "Server Addresses": what is not in the optionally-escaped set is %xx.
 std::string escape_address(std::string_view path) {
@@ -64,7 +64,8 @@ Result<Connection> Connection::open(const Source& source) {
         Error{first.error().code, to_string(first.error()) + "; " + second.error().context});
 }
 
-Result<MessagePtr> Connection::call(const char* method, const Fill& fill) const {
+std::expected<MessagePtr, CallFailure> Connection::request(const char* method, const Fill& fill,
+                                                           std::uint64_t deadline_us) const {
     sd_bus_message* raw = nullptr;
     int r = sd_bus_message_new_method_call(bus_.get(), &raw, destination_, kPath, kManager, method);
     const MessagePtr call(raw);
@@ -72,9 +73,19 @@ Result<MessagePtr> Connection::call(const char* method, const Fill& fill) const 
     if (r >= 0 && fill) r = fill(raw);
     BusError error;
     sd_bus_message* reply = nullptr;
-    if (r >= 0) r = sd_bus_call(bus_.get(), raw, kDeadlineUs, &error.error, &reply);
+    if (r >= 0) r = sd_bus_call(bus_.get(), raw, deadline_us, &error.error, &reply);
     if (r >= 0) return MessagePtr(reply);
-    return fail_errno(-r, error.error.message != nullptr ? where_ + ": " + error.error.message : where_);
+    const std::string words = error.error.message != nullptr ? error.error.message : "";
+    const bool own = error.error.name != nullptr && std::string_view(error.error.name).starts_with(kErrors);
+    return std::unexpected(
+        CallFailure{fail_errno(-r, error.error.message != nullptr ? where_ + ": " + words : where_).error(),
+                    own ? words : ""});
+}
+
+Result<MessagePtr> Connection::call(const char* method, const Fill& fill) const {
+    auto reply = request(method, fill);
+    if (!reply) return std::unexpected(std::move(reply.error().error));
+    return std::move(*reply);
 }
 
 Result<void> Connection::subscribe(const char* signal) {

@@ -6,6 +6,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include <expected>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,6 +24,11 @@ struct MessageDeleter {
 using BusPtr = std::unique_ptr<sd_bus, BusDeleter>;
 using MessagePtr = std::unique_ptr<sd_bus_message, MessageDeleter>;
 
+struct CallFailure {
+    Error error;          // says where lvsd was asked
+    std::string refusal;  // lvsd answered with an error of its own: what it said
+};
+
 class Connection {
 public:
     // Where the source says; with Way::any, the socket and then the system bus. The error says what was
@@ -31,7 +37,14 @@ public:
 
     // A method of the Manager that takes no arguments, or what `fill` puts into the call.
     using Fill = std::function<int(sd_bus_message*)>;  // < 0: an errno
+    static constexpr std::uint64_t kDeadlineUs = 10'000'000;
+    [[nodiscard]] std::expected<MessagePtr, CallFailure> request(
+        const char* method, const Fill& fill = {}, std::uint64_t deadline_us = kDeadlineUs) const;
+    // The same, for who does not care whether it was lvsd that said no.
     [[nodiscard]] Result<MessagePtr> call(const char* method, const Fill& fill = {}) const;
+    [[nodiscard]] const std::string& where() const {
+        return where_;
+    }  // for errors: "socket /run/lvsd/lvsd.sock"
 
     // From now on wait_signal() sees the Manager's signals of this name.
     [[nodiscard]] Result<void> subscribe(const char* signal);
@@ -46,7 +59,7 @@ private:
 
     BusPtr bus_;
     const char* destination_;  // null on the private socket
-    std::string where_;        // for errors: "socket /run/lvsd/lvsd.sock"
+    std::string where_;
     std::string signal_;
 };
 

@@ -104,19 +104,22 @@ constexpr std::array kDaemon{
                       "Checks not carried out, for want of a descriptor or a port.",
                       [](Samples& out, const DaemonRow& row) { out.add(row.stats.checks_unchecked); }},
     // the VRRP thread
-    Family<DaemonRow>{"lvsd_vrrp_realtime", kGauge, "1 if the VRRP thread has real-time priority.",
-                      [](Samples& out, const DaemonRow& row) { out.add(row.stats.vrrp.realtime ? 1 : 0); }},
-    Family<DaemonRow>{"lvsd_vrrp_late_wakeups", kCounter, "Times the VRRP thread woke more than 5 ms late.",
-                      [](Samples& out, const DaemonRow& row) { out.add(row.stats.vrrp.late_wakeups); }},
-    Family<DaemonRow>{"lvsd_vrrp_worst_lateness_seconds", kGauge, "The latest the VRRP thread ever woke.",
-                      [](Samples& out, const DaemonRow& row) { out.add(row.stats.vrrp.worst_wakeup); }},
-    Family<DaemonRow>{"lvsd_vrrp_events_lost", kCounter,
-                      "Events of the VRRP thread that main did not take in time.",
-                      [](Samples& out, const DaemonRow& row) { out.add(row.stats.vrrp.events_lost); }},
+    Family<DaemonRow>{
+        "lvsd_vrrp_realtime", kGauge, "1 if the VRRP thread has real-time priority.",
+        [](Samples& out, const DaemonRow& row) { out.add(row.snapshot.daemon.vrrp.realtime ? 1 : 0); }},
+    Family<DaemonRow>{
+        "lvsd_vrrp_late_wakeups", kCounter, "Times the VRRP thread woke more than 5 ms late.",
+        [](Samples& out, const DaemonRow& row) { out.add(row.snapshot.daemon.vrrp.late_wakeups); }},
+    Family<DaemonRow>{
+        "lvsd_vrrp_worst_lateness_seconds", kGauge, "The latest the VRRP thread ever woke.",
+        [](Samples& out, const DaemonRow& row) { out.add(row.snapshot.daemon.vrrp.worst_lateness); }},
+    Family<DaemonRow>{
+        "lvsd_vrrp_events_lost", kCounter, "Events of the VRRP thread that main did not take in time.",
+        [](Samples& out, const DaemonRow& row) { out.add(row.snapshot.daemon.vrrp.events_lost); }},
     Family<DaemonRow>{"lvsd_vrrp_discarded", kCounter,
                       "Packets that belong to no virtual router of ours, by reason.",
                       [](Samples& out, const DaemonRow& row) {
-                          for (const auto& [reason, count] : row.stats.vrrp.discarded)
+                          for (const auto& [reason, count] : row.snapshot.daemon.vrrp.ignored)
                               out.add(count, label("reason", reason));
                       }},
     // notify scripts

@@ -78,13 +78,6 @@ struct Stats {
     std::uint64_t commands = 0;          // to the kernel
     std::uint64_t apply_failures = 0;
     Histogram loop_delay;  // how late the main loop serves a timer
-    struct Vrrp {          // of the VRRP thread
-        bool realtime = false;
-        std::uint64_t late_wakeups = 0;  // more than 5 ms late
-        Duration worst_wakeup{};
-        std::uint64_t events_lost = 0;
-        state::NamedCounters discarded;  // frames that belong to no router of ours, by reason
-    } vrrp;
     struct Notify {
         ByName<std::uint64_t> runs;  // by result: ok, failed, timeout, not-started
         std::uint64_t dropped = 0;

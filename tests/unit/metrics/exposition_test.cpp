@@ -40,7 +40,6 @@ Stats busy() {
     stats.check_duration["http"].observe(3ms);
     stats.check_duration["http"].observe(20s);
     stats.check_lag = {1ms, 2ms, 3ms, 4};
-    stats.vrrp.discarded = {{"vrid", 5}};
     stats.notify.runs["ok"] = 6;
     return stats;
 }
