@@ -122,9 +122,15 @@ def test_systemd_brings_the_system_bus():
 
 
 def test_an_unknown_kernel_says_so():
-    done = lab_run("true", options=["--kernel", "debug"], LVSD_CACHE="/nonexistent/lvsd-lab")
+    done = lab_run("true", options=["--kernel", "5.10"])
+    assert done.returncode == 2
+    assert "invalid choice: '5.10' (choose from '6.1', '6.12', 'debug')" in done.stderr
+
+
+def test_a_cache_that_cannot_be_written_says_so():
+    done = lab_run("true", options=["--kernel", "debug"], LVSD_CACHE="/proc/lvsd-lab")
     assert done.returncode == 125
-    assert "kernel 'debug' is not built yet" in done.stderr
+    assert "/proc/lvsd-lab" in done.stderr and "LVSD_CACHE" in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

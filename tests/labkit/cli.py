@@ -133,6 +133,7 @@ def machine_options(options, terminal: bool = False) -> vm.Options:
 
 
 def _prepare_machine() -> None:
+    _check_cache()
     packages.ensure("vm", "cluster")
     build.ensure_runnable()
 
@@ -148,6 +149,14 @@ def _shell(options) -> int:
     _prepare_machine()
     command = options.command or [os.environ.get("SHELL", "/bin/bash"), "-i"]
     return vm.run(machine_options(options, terminal=True), command)
+
+
+def _check_cache() -> None:
+    """Before minutes of building, rather than after."""
+    try:
+        CACHE.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(f"cannot make the cache {CACHE}: {error.strerror}; name another folder in LVSD_CACHE") from None
 
 
 def _count(text: str) -> int:
