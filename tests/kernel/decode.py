@@ -29,6 +29,18 @@ def mac(packed: bytes) -> str:
     return packed.hex(":")
 
 
+def completed(data: bytes) -> bytes:
+    """The frame as it is on the wire: a checksum left to the driver is filled in. Those of GSO packets are made later."""
+    flags, gso, _, _, start, offset = struct.unpack_from("=BBHHHH", data)
+    frame = data[VNET_HEADER:]
+    place = start + offset
+    if not flags & 1 or gso or place + 2 > len(frame):
+        return frame
+    if offset == 8 and frame[12:14] == b"\x08\x00" and frame[23] == wire.SCTP:
+        return frame[:place] + struct.pack("<I", wire.crc32c(frame[start:place] + bytes(4) + frame[place + 4:])) + frame[place + 4:]
+    return frame[:place] + struct.pack("!H", wire.internet_checksum(frame[start:]) or 0xFFFF) + frame[place + 2:]
+
+
 class Frames:
     """Decodes the frames of one case; `known` are the IPv4 identifications that the case itself has sent."""
 
@@ -47,12 +59,12 @@ class Frames:
     def frame(self, text: str):
         """A comparable form, or None for what belongs to no case (neighbour and group housekeeping)."""
         data = bytes.fromhex(text)
-        vnet, frame = struct.unpack_from("=BBHHHH", data), data[VNET_HEADER:]
+        vnet, frame = struct.unpack_from("=BBHHHH", data), completed(data)
         kind, body = frame[12:14], frame[14:]
         out = {"to": mac(frame[:6]), "from": mac(frame[6:12])}
         if vnet[1]:
             out["gso"] = {"type": vnet[1], "size": vnet[3]}
-        partial = bool(vnet[0] & 1)
+        partial = bool(vnet[0] & 1 and vnet[1])
         if kind == b"\x08\x06":
             key = body.hex()
             if key in self.arps:

@@ -4,7 +4,10 @@
 
 Runs on the host: `tests/kernel/differential.py [--kernel 6.12] [--only PATTERN] [--against stock]`. A case that
 differs is run again on both, alone: what differed because a machine was slow (a timer ran out between two packets)
-agrees then and is named in the report; what differs every time is a difference.
+agrees then and is named in the report; what differs every time is a difference. The two machines run side by side.
+
+The kernel's module does not change while one works on ours: `--stock FILE` takes what a run with `--keep DIR` left as
+DIR/stock-0.json in place of a machine.
 """
 
 import argparse
@@ -12,6 +15,7 @@ import io
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -51,6 +55,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], metavar="PATTERN")
     parser.add_argument("--timeout", type=int, default=1800, help="seconds for each machine")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the transcripts there")
+    parser.add_argument("--stock", type=Path, metavar="FILE", help="a transcript of the kernel's module, instead of a run")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lvsd-differential-") as scratch:
         folder = options.keep or Path(scratch)
@@ -59,11 +64,16 @@ def main() -> int:
 
 
 def run(options, folder: Path) -> int:
-    def both(patterns, turn):
-        return (transcribe("stock", options.kernel, patterns, folder / f"stock-{turn}.json", options.timeout),
-                transcribe(options.against, options.kernel, patterns, folder / f"ours-{turn}.json", options.timeout))
+    def both(patterns, turn, known=None):
+        with ThreadPoolExecutor(2) as machines:
+            one = machines.submit(transcribe, "stock", options.kernel, patterns, folder / f"stock-{turn}.json",
+                                  options.timeout) if known is None else None
+            other = machines.submit(transcribe, options.against, options.kernel, patterns,
+                                    folder / f"ours-{turn}.json", options.timeout)
+            ours = other.result()
+            return (one.result() if one else {name: known[name] for name in ours if name in known}), ours
 
-    stock, ours = both(options.only, 0)
+    stock, ours = both(options.only, 0, compare.load(options.stock) if options.stock else None)
     suspects = differing(stock, ours)
     print(f"{len(stock)} cases, {len(suspects)} to look at again", flush=True)
     settled: list[str] = []

@@ -13,6 +13,7 @@ from wire import (ACK, DESTINATION, FIN, HOP_BY_HOP, PSH, RST, SYN, chunk, fragm
                   sctp, tcp, udp)
 
 SCHEDULERS = "rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh".split()
+PREDICTABLE = [name for name in SCHEDULERS if name != "mh"]  # mh's table is another on purpose: see accepted.py
 KEYS = [*itertools.product(("tcp", "udp", "sctp"), (VIP, VIP6), (80, 81, 0)), (5, 2), (5, 10), (6, 2)]
 TUNNELS = (None, (0, 0, 0), (1, 6080, 0), (1, 6080, 1), (1, 6080, 2), (2, 0, 0), (2, 0, 1))
 
@@ -112,7 +113,7 @@ class Traffic:
         persistent = key[2] == 0 or random.random() < 0.3
         flags = (1 if persistent else 0) | random.choice((0, 0, 0, 4)) | random.choice((0, 8, 16, 24))
         netmask = random.choice((None, None, 64 if self.six else 0x00FFFFFF))
-        self.t.service(key, random.choice(SCHEDULERS), flags=flags, timeout=random.choice((60, 300)), netmask=netmask)
+        self.t.service(key, random.choice(PREDICTABLE), flags=flags, timeout=random.choice((60, 300)), netmask=netmask)
         method = random.choice(methods)
         for server in random.sample(self.servers, random.randint(1, 5)):
             mixed = method if random.random() < 0.8 else random.choice(methods)
@@ -208,7 +209,7 @@ def changes(t, random) -> None:
     """Traffic while servers come, go, are edited and return, and sysctls change."""
     traffic = Traffic(t, random)
     key = (random.choice(("tcp", "udp")), traffic.vip, 80)
-    scheduler = random.choice(SCHEDULERS)
+    scheduler = random.choice(PREDICTABLE)
     flags = random.choice((0, 1))
     t.service(key, scheduler, flags=flags, timeout=60)
     present: dict = {}
@@ -223,7 +224,7 @@ def changes(t, random) -> None:
         elif chance < 0.17:
             t.drop_dest(key, server, 80)
         elif chance < 0.19:
-            t.service(key, random.choice(SCHEDULERS), flags=flags, timeout=60, command=SET_SERVICE)
+            t.service(key, random.choice(PREDICTABLE), flags=flags, timeout=60, command=SET_SERVICE)
         elif chance < 0.22:
             name = random.choice(("expire_nodest_conn", "expire_quiescent_template", "conn_reuse_mode"))
             t.sysctl(name, random.choice((0, 1)))
