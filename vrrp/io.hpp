@@ -24,6 +24,8 @@
 //   - A router whose interface is missing, down or without address waits; that is no fault, and it starts by
 //   itself.
 //   - Routes and rules of a master are there after its addresses and go before them.
+//   - What somebody else takes away from a master is put back at once, ten times a second at most, and
+//   reported.
 //   - Virtual addresses carry the mark kAddressMark in IFA_PROTO (Linux 5.18 and later), so that start()
 //   removes what
 //     a killed run left behind, and only that. An address that was there before, unmarked, is used but never
@@ -35,9 +37,10 @@
 //   - A second Speaker in the same network namespace is refused.
 //
 // Files: io_speaker.cpp (the owner's side), io_engine.cpp (the loop), io_instance.cpp (one machine and its
-// effects), io_link.cpp (interfaces and addresses by rtnetlink), io_socket.cpp (adverts and announcements),
-// io_address.cpp (addresses, routes and rules in the kernel), io_route.cpp (the latter's messages),
-// io_device.cpp (virtual MAC), io_track.cpp (trackers, the operator's hand).
+// effects), io_restore.cpp (what others take from it), io_link.cpp (interfaces and addresses by rtnetlink),
+// io_socket.cpp (adverts and announcements), io_address.cpp (addresses, routes and rules in the kernel),
+// io_route.cpp (the latter's messages), io_route_watch.cpp (who removes them), io_device.cpp (virtual MAC),
+// io_track.cpp (trackers, the operator's hand).
 #pragma once
 
 #include <memory>
@@ -153,6 +156,7 @@ enum class Trouble : std::uint8_t {
     not_owner,       // priority 255, but the interface has none of the addresses as its own
     route_add,       // a route or rule could not be added
     route_remove,    // a route or rule could not be removed
+    restored,        // `address`, or a route or rule about it, was removed by somebody else and put back
     netlink,         // interface changes were lost and read again
     discarded,       // adverts are refused, for the reason `discard`; told once a minute per reason at most
 };

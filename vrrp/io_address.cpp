@@ -130,7 +130,18 @@ void AddressSet::move_to(int index) {
 Result<void> AddressWriter::open() {
     netlink_ = open_netlink();
     if (!netlink_) return fail_errno(errno, "vrrp: open a netlink socket");
+    sockaddr_nl local{};
+    local.nl_family = AF_NETLINK;  // a port of the kernel's choice, now
+    if (::bind(netlink_.get(), reinterpret_cast<sockaddr*>(&local), sizeof local) != 0)
+        return fail_errno(errno, "vrrp: bind a netlink socket");
     return devices_.open();
+}
+
+std::uint32_t AddressWriter::port() const {
+    sockaddr_nl local{};
+    socklen_t size = sizeof local;
+    const bool known = ::getsockname(netlink_.get(), reinterpret_cast<sockaddr*>(&local), &size) == 0;
+    return known ? local.nl_pid : 0;
 }
 
 Result<void> AddressWriter::start(int realtime_priority) {
@@ -241,6 +252,8 @@ void AddressWriter::add(AddressSet& set, AddressResult& result) {
         exchange(set.add_, from, to, errors);
         for (std::size_t i = from; i < to; ++i) {
             const int error = errors[i - from];
+            if (error == 0 && set.ours_[i] && !result.restored)
+                result.restored = set.plan_.addresses[i].address;
             if (error == 0) set.ours_[i] = true;
             if (error == 0 || error == EEXIST || result.error != 0) continue;
             result.error = error;
@@ -259,6 +272,8 @@ void AddressWriter::add_routes(AddressSet& set, AddressResult& result) {
         one[0] = set.plan_.routes[i].add;
         exchange(one, 0, 1, errors);
         const bool is_rule = reinterpret_cast<const nlmsghdr*>(one[0].data())->nlmsg_type == RTM_NEWRULE;
+        const bool again = errors[0] == 0 && set.our_routes_[i];
+        if (again && !result.restored) result.restored = set.plan_.routes[i].about;
         if (errors[0] == 0) set.our_routes_[i] = true;
         const bool there = errors[0] == EEXIST && (is_rule || set.our_routes_[i]);
         if (errors[0] == 0 || there || result.route_error != 0) continue;

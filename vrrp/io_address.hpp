@@ -72,6 +72,7 @@ struct AddressResult {
     std::optional<IpAddress> failed = std::nullopt;
     int route_error = 0;
     std::optional<IpAddress> failed_route = std::nullopt;
+    std::optional<IpAddress> restored = std::nullopt;  // the first that was ours already, and had gone
 };
 
 class AddressWriter {
@@ -86,6 +87,8 @@ public:
     void stop();  // finishes all jobs first
     // Before start(): removes what a killed run left.
     void clear(const std::vector<MarkedDevice>& devices) { devices_.clear(devices); }
+    // Where our messages come from, as notifications name it; after open().
+    [[nodiscard]] std::uint32_t port() const;
     // Speaker thread.
     void post(AddressJob job);
     [[nodiscard]] int result_fd() const { return results_ready_.fd(); }

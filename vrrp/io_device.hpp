@@ -41,6 +41,7 @@ struct Device {
 struct MarkedDevice {
     int index = 0;
     int parent = 0;
+    bool up = false;  // administratively
     std::string alias;
 };
 

@@ -52,10 +52,11 @@ Result<void> Engine::open() {
     if (auto done = links_.open(); !done) return done;
     if (auto done = frames_.open(); !done) return done;
     if (auto done = clear_leftovers(); !done) return done;
+    if (auto done = routes_.open(addresses_.port()); !done) return done;
     if (auto done = addresses_.start(options_.realtime ? options_.realtime_priority - 1 : 0); !done)
         return done;
     const bool watching = watch(shared_.commands_ready.fd(), &shared_) && watch(links_.fd(), &links_) &&
-                          watch(addresses_.result_fd(), &addresses_);
+                          watch(addresses_.result_fd(), &addresses_) && watch(routes_.fd(), &routes_);
     if (!watching) return fail_errno(errno, "vrrp: epoll");
     return {};
 }
@@ -134,6 +135,7 @@ void Engine::wait() {
 void Engine::dispatch(void* who) {
     if (who == &shared_) return take_commands();
     if (who == &links_) return on_links();
+    if (who == &routes_) return on_routes();
     if (who == &addresses_) return on_results();
     // A wire may have been closed by an earlier event of the same turn.
     const auto known =
@@ -303,19 +305,33 @@ void Engine::on_links() {
         overruns_ = links_.overruns();
         emit({.kind = Event::Kind::trouble, .time = now, .trouble = Trouble::netlink, .error = ENOBUFS});
         for (auto& [key, instance] : instances_)
-            instance->restore();  // that an address vanished may be what was lost
+            instance->restore(now);  // that an address vanished may be what was lost
     }
     if (changed && watch_interfaces(now)) retrack(now);
     for (auto& [key, instance] : instances_) {
-        if (changed) instance->update(now, links_.find(instance->spec().interface));
+        const auto* link = links_.find(instance->spec().interface);
+        if (changed) instance->update(now, link);
         for (const auto& gone : links_.removed())
-            instance->on_address_removed(gone);
+            instance->on_address_removed(now, gone);
+        for (const auto& taken : links_.duplicates())
+            instance->on_duplicate(now, taken);
+        for (const int device : links_.downed_devices())
+            instance->on_device_down(now, device);
         for (const int gone : links_.removed_devices())
-            instance->on_device_removed(now, gone, links_.find(instance->spec().interface));
+            instance->on_device_removed(now, gone, link);
         after(*instance);
     }
-    links_.removed().clear();
-    links_.removed_devices().clear();
+    links_.forget();
+}
+
+void Engine::on_routes() {
+    const auto gone = routes_.read();
+    const Time now = monotonic_now();
+    for (auto& [key, instance] : instances_) {
+        if (!gone.of(key.second) || !instance->has_routes()) continue;
+        instance->restore(now);
+        after(*instance);
+    }
 }
 
 void Engine::on_results() {
@@ -421,7 +437,9 @@ void Engine::apply_one(std::uint32_t id, Family family, const RouterSpec& spec) 
     const Time now = monotonic_now();
     order_.emplace_back(id, family);
     auto& instance = instances_[{id, family}];
+    const bool ran_before = instance && instance->running();
     if (instance && instance->absorb(now, spec)) {
+        instance->ran_before = ran_before;
         resolve(*instance);
         instance->update(now, links_.find(spec.interface));  // it may name other interfaces now
         return after(*instance);

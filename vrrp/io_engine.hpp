@@ -80,6 +80,7 @@ private:
     void drop_missing(const std::vector<std::pair<std::uint32_t, RouterSpec>>& routers);
     void apply_one(std::uint32_t id, Family family, const RouterSpec& spec);
     void on_links();
+    void on_routes();
     void on_results();
     void receive(Wire& wire);
     static void filter(Wire& wire);
@@ -96,6 +97,7 @@ private:
     struct Watched {
         TrackerSpec spec;
         Tracker tracker;
+        bool late = false;  // came with a reload
     };
     void take_trackers(Time now, std::vector<TrackerSpec>& specs);
     void resolve(Instance& instance) const;
@@ -117,6 +119,7 @@ private:
     LinkTable links_;
     FrameSocket frames_;
     AddressWriter addresses_;
+    RouteWatch routes_;
     std::map<std::pair<int, Family>, std::unique_ptr<Wire>> wires_;
     std::map<Key, std::unique_ptr<Instance>> instances_;
     std::vector<Key> order_;  // of apply(), for snapshots

@@ -4,6 +4,7 @@
 #include <linux/if_addr.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace lvs::vrrp::io {
 
@@ -71,12 +72,18 @@ void Instance::name_devices() {
         (void)place_of(route.device);
 }
 
-void Instance::find_devices() {
+// True when one of them was down meanwhile: the kernel took addresses and routes away from it, some of them
+// silently.
+bool Instance::find_devices() {
+    bool was_down = false;
     for (auto& other : others_)
         if (const auto* link = host_.link(other.name)) {
+            was_down = was_down || (link->up && link->ups != other.ups);
             other.index = link->index;
             other.mac = link->mac;
+            if (link->up) other.ups = link->ups;
         }
+    return was_down;
 }
 
 bool Instance::devices_moved() const {
@@ -169,11 +176,13 @@ void Instance::update(Time now, const Link* link) {
     if (machine_.running() && (waiting != Waiting::none || link->index != index_ || devices_moved()))
         stop(now, waiting == Waiting::fault ? Reason::fault : Reason::interface);
     if (waiting != Waiting::none) return wait_for(now, waiting);
-    find_devices();
+    const bool were_down = find_devices();
+    const bool was_down = std::exchange(ups_, link->ups) != link->ups;  // and up again before we looked
     mac_ = spec_.virtual_mac ? virtual_mac(family_, spec_.vrid) : link->mac;
     if (!machine_.running()) return begin(now, *link, source);
     machine_.handle(now, SourceChanged{source}, effects_);
     perform(now);
+    if (were_down || was_down) restore(now);
 }
 
 // RFC 9568 1.7: the owner has a virtual address as its own, outside of VRRP.
@@ -297,6 +306,7 @@ void Instance::advance(Time now) {
         if (now - *due > kLateAdvert) ++late_adverts_;
     }
     perform(now);
+    if (restore_at_ && now >= *restore_at_) restore(now);
 }
 
 // The oldest entry makes room.
@@ -369,7 +379,7 @@ bool Instance::absorb(Time now, const RouterSpec& spec) {
     take_addresses(spec);
     take_routes(spec);
     name_devices();
-    find_devices();
+    (void)find_devices();
     list_differs_ = false;
     if (!set_) return true;
     set_ = new_set(old_set->device());
@@ -379,48 +389,6 @@ bool Instance::absorb(Time now, const RouterSpec& spec) {
     on(now, Announce{});
     adding_ = true;
     return true;
-}
-
-void Instance::on_result(Time now, const AddressResult& result) {
-    using Kind = AddressJob::Kind;
-    if (result.kind == Kind::destroy) return;
-    if (result.device != 0) device_ = result.device;
-    if (result.device_error != 0) trouble(now, Trouble::virtual_mac, result.device_error);
-    if (result.kind == Kind::prepare) return;
-    held_ = result.held;
-    if (result.route_error != 0)
-        trouble(now, result.kind == Kind::remove ? Trouble::route_remove : Trouble::route_add,
-                result.route_error, result.failed_route);
-    if (result.kind == Kind::remove) {
-        if (result.error != 0) trouble(now, Trouble::address_remove, result.error, result.failed);
-        return;
-    }
-    if (result.error != 0) trouble(now, Trouble::address_add, result.error, result.failed);
-    if (result.complete) adding_ = false;
-}
-
-void Instance::restore() {
-    if (machine_.state() != State::master || adding_ || !set_) return;
-    adding_ = true;
-    post(AddressJob::Kind::add);
-}
-
-// Somebody else took one of our addresses away: put it back.
-void Instance::on_address_removed(const MarkedAddress& address) {
-    if (!set_) return;
-    const auto known = std::ranges::find(addresses_, address.prefix.address, &Prefix::address);
-    if (known == addresses_.end()) return;
-    const auto place = place_[static_cast<std::size_t>(known - addresses_.begin())];
-    const int here = place != SIZE_MAX ? others_[place].index : set_->device() ? device_ : index_;
-    if (address.index == here) restore();
-}
-
-// The same for the device: it begins anew, and with another number.
-void Instance::on_device_removed(Time now, int device, const Link* link) {
-    if (device != device_ || !set_ || !set_->device()) return;
-    stop(now, Reason::interface);
-    drop_device();
-    update(now, link);
 }
 
 // ---- effects ----------------------------------------------------------------------------------------------
@@ -471,7 +439,8 @@ void Instance::on(Time, const AddAddresses&) {
 
 void Instance::on(Time, const RemoveAddresses&) {
     next_announcement_ = SIZE_MAX;
-    adding_ = false;
+    adding_ = missed_ = false;
+    restore_at_.reset();
     set_->wanted = false;
     post(AddressJob::Kind::remove);
 }

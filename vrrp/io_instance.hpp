@@ -66,7 +66,7 @@ public:
     [[nodiscard]] std::uint32_t id() const { return id_; }
     [[nodiscard]] Family family() const { return family_; }
     [[nodiscard]] const RouterSpec& spec() const { return spec_; }
-    [[nodiscard]] std::optional<Time> deadline() const { return machine_.deadline(); }
+    [[nodiscard]] std::optional<Time> deadline() const;
 
     void update(Time now, const Link* link);  // nullptr: there is no such interface
     void receive(Time now, const Advert& advert, const Envelope& envelope);
@@ -79,12 +79,16 @@ public:
     void steer(Time now, const Input& input);                   // Hold, Release, Failover
     void prepare(Time now, const Verdict& verdict, bool held);  // before the first update()
     [[nodiscard]] bool held() const { return machine_.held(); }
+    [[nodiscard]] bool running() const { return machine_.running(); }
     [[nodiscard]] State state() const { return machine_.state(); }
     // Takes over a new configuration; false: this change needs a new instance.
     [[nodiscard]] bool absorb(Time now, const RouterSpec& spec);
     void on_result(Time now, const AddressResult& result);
-    void restore();  // puts back what may be missing
-    void on_address_removed(const MarkedAddress& address);
+    void restore(Time now);  // puts back what may be missing, now or soon
+    void on_address_removed(Time now, const PlacedAddress& address);
+    void on_duplicate(Time now, const PlacedAddress& address);
+    [[nodiscard]] bool has_routes() const { return !routes_.empty() || !rules_.empty(); }
+    void on_device_down(Time now, int device);
     void on_device_removed(Time now, int device, const Link* link);
     void refuse(Time now, Discard discard);
     [[nodiscard]] const Policy& policy() const { return policy_; }
@@ -99,7 +103,8 @@ public:
 
     // Kept by the engine: places in its list of trackers, with their weights.
     std::vector<std::pair<std::size_t, std::int32_t>> tracks;
-    Verdict next_verdict;  // scratch: what track() is to be told
+    bool ran_before = false;  // it was running when the last reload came
+    Verdict next_verdict;     // scratch: what track() is to be told
 
     std::size_t heap_place = SIZE_MAX;  // kept by the engine's timer heap
     std::optional<Time> heap_time;
@@ -125,8 +130,9 @@ private:
     void take_routes(const RouterSpec& spec);
     void name_devices();
     [[nodiscard]] bool devices_moved() const;
-    void find_devices();
+    [[nodiscard]] bool find_devices();
     void drop_device();
+    [[nodiscard]] bool has(const PlacedAddress& address) const;
     void post(AddressJob::Kind kind, std::shared_ptr<AddressSet> old_set = nullptr);
     void wait_for(Time now, Waiting waiting);
     void trouble(Time now, Trouble trouble, int error, std::optional<IpAddress> address = std::nullopt);
@@ -151,6 +157,7 @@ private:
         std::string name;
         int index = 0;
         Mac mac{};
+        std::uint32_t ups = 0;
     };
     std::vector<Other> others_;
     std::vector<std::size_t> place_;       // for each address its place in others_; SIZE_MAX: none named
@@ -166,6 +173,10 @@ private:
     int device_ = 0;  // the number of the set's device, once it is known
     std::uint32_t held_ = 0;
     bool adding_ = false;
+    bool missed_ = false;  // something went while it was added: once more
+    std::optional<Time> restore_at_;
+    Pacer restoring_{10, 10};
+    std::uint32_t ups_ = 0;  // of the interface
     bool fault_ = false;
     Verdict verdict_;  // of the trackers, its own and those of its group
     std::array<PeerStatus, kMaxPeers> peers_{};

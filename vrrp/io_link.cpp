@@ -177,6 +177,7 @@ bool LinkTable::take_link(const nlmsghdr* message) {
     if (is_ours(attrs)) {
         MarkedDevice device;
         device.index = info->ifi_index;
+        device.up = (info->ifi_flags & IFF_UP) != 0;
         if (attrs[IFLA_LINK] != nullptr) device.parent = nla_get_s32(attrs[IFLA_LINK]);
         if (attrs[IFLA_IFALIAS] != nullptr) device.alias = nla_get_string(attrs[IFLA_IFALIAS]);
         take_device(device, message->nlmsg_type == RTM_DELLINK);
@@ -190,6 +191,7 @@ bool LinkTable::take_link(const nlmsghdr* message) {
     const Mac mac = read_mac(attrs[IFLA_ADDRESS]);
     const std::string name = nla_get_string(attrs[IFLA_IFNAME]);
     const bool changed = link.index == 0 || link.up != up || link.mac != mac || link.name != name;
+    if (up && !link.up) ++link.ups;
     link.index = info->ifi_index;
     link.up = up;
     link.mac = mac;
@@ -199,7 +201,9 @@ bool LinkTable::take_link(const nlmsghdr* message) {
 
 void LinkTable::take_device(const MarkedDevice& device, bool gone) {
     if (!gone) {
-        devices_[device.index] = device;
+        auto& known = devices_[device.index];
+        if (known.up && !device.up) downed_devices_.push_back(device.index);
+        known = device;
     } else if (devices_.erase(device.index) > 0) {
         removed_devices_.push_back(device.index);
     }
@@ -220,9 +224,10 @@ bool LinkTable::take_address(const nlmsghdr* message) {
     if (attrs[IFA_PROTO] != nullptr) address.mark = nla_get_u8(attrs[IFA_PROTO]);
     const bool added = message->nlmsg_type == RTM_NEWADDR;
     const int index = static_cast<int>(info->ifa_index);
+    if (!added) removed_.push_back({index, address.prefix});
     if (address.mark == kAddressMark) {
         if (added && dumping_) leftovers_.push_back({index, address.prefix});
-        if (!added) removed_.push_back({index, address.prefix});
+        if (added && (address.flags & IFA_F_DADFAILED) != 0) duplicates_.push_back({index, address.prefix});
         return false;
     }
     const auto link = links_.find(index);
@@ -239,6 +244,13 @@ bool LinkTable::take_address(const nlmsghdr* message) {
         *same = address;
     }
     return true;
+}
+
+void LinkTable::forget() {
+    removed_.clear();
+    duplicates_.clear();
+    removed_devices_.clear();
+    downed_devices_.clear();
 }
 
 const Link* LinkTable::find(const std::string& name) const {

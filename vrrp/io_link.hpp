@@ -26,13 +26,14 @@ struct LinkAddress {
 struct Link {
     int index = 0;
     std::string name;
-    bool up = false;  // administratively, and with carrier
+    bool up = false;        // administratively, and with carrier
+    std::uint32_t ups = 0;  // how often it came up
     Mac mac{};
     std::vector<LinkAddress> addresses;  // without those that carry our mark
 };
 
-// A virtual address that vanished or appeared.
-struct MarkedAddress {
+// An address that vanished, or a virtual one that was found.
+struct PlacedAddress {
     int index = 0;
     Prefix prefix;
 };
@@ -46,12 +47,16 @@ public:
     bool read();
     [[nodiscard]] const Link* find(const std::string& name) const;
     [[nodiscard]] std::uint64_t overruns() const { return overruns_; }
-    // Marked addresses found by the first dump, and those deleted since the last call.
-    [[nodiscard]] std::vector<MarkedAddress>& leftovers() { return leftovers_; }
-    [[nodiscard]] std::vector<MarkedAddress>& removed() { return removed_; }
+    void forget();  // what was removed, found twice or taken down: the engine has seen it
+    // Marked addresses found by the first dump, and all addresses deleted since the last call.
+    [[nodiscard]] std::vector<PlacedAddress>& leftovers() { return leftovers_; }
+    [[nodiscard]] std::vector<PlacedAddress>& removed() { return removed_; }
+    // Virtual addresses for which duplicate address detection found another host.
+    [[nodiscard]] std::vector<PlacedAddress>& duplicates() { return duplicates_; }
     // The same for devices of ours. They are no links: nobody runs a router on them.
     [[nodiscard]] const std::map<int, MarkedDevice>& devices() const { return devices_; }
     [[nodiscard]] std::vector<int>& removed_devices() { return removed_devices_; }
+    [[nodiscard]] std::vector<int>& downed_devices() { return downed_devices_; }
 
 private:
     [[nodiscard]] Result<void> dump();
@@ -67,9 +72,9 @@ private:
     Fd fd_;
     std::vector<std::uint8_t> buffer_;
     std::map<int, Link> links_;
-    std::vector<MarkedAddress> leftovers_, removed_;
+    std::vector<PlacedAddress> leftovers_, removed_, duplicates_;
     std::map<int, MarkedDevice> devices_;
-    std::vector<int> removed_devices_;
+    std::vector<int> removed_devices_, downed_devices_;
     bool dumping_ = false;
     bool lost_ = false;   // while dumping: notifications, or the dump's own consistency
     bool stale_ = false;  // the last dump failed

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Private to lvs_vrrp_io: routes and rules as netlink messages, and what a killed run left of them.
+// Private to lvs_vrrp_io: routes and rules as netlink messages, what a killed run left of them, and what
+// others remove.
 #pragma once
 
 #include <vector>
 
 #include "vrrp/io.hpp"
+#include "vrrp/io_fd.hpp"
 
 namespace lvs::vrrp::io {
 
@@ -20,5 +22,25 @@ struct RouteMessages {
 
 // Removes every route and rule with our mark, waiting for each. At start only.
 [[nodiscard]] Result<void> clear_routes();
+
+// Hears when somebody else removes a route or rule with our mark; all other changes stay in the kernel. What
+// goes silently, with an interface or an address, is not heard of here. Speaker thread only.
+class RouteWatch {
+public:
+    // `ours`: the netlink port that our own removals come from.
+    [[nodiscard]] Result<void> open(std::uint32_t ours);
+    [[nodiscard]] int fd() const { return fd_.get(); }
+    struct Gone {
+        bool ipv4 = false, ipv6 = false;
+        [[nodiscard]] bool of(Family family) const { return family == Family::ipv4 ? ipv4 : ipv6; }
+    };
+    // Reads what is waiting. After an overrun it may be anything.
+    [[nodiscard]] Gone read();
+
+private:
+    Fd fd_;
+    std::uint32_t ours_ = 0;
+    std::vector<std::uint8_t> buffer_;
+};
 
 }  // namespace lvs::vrrp::io

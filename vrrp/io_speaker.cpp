@@ -150,6 +150,8 @@ std::string_view to_string(Trouble trouble) {
             return "route-add";
         case Trouble::route_remove:
             return "route-remove";
+        case Trouble::restored:
+            return "restored";
         case Trouble::netlink:
             return "netlink";
         case Trouble::discarded:

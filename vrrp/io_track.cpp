@@ -14,13 +14,22 @@ constexpr int kMaxRounds = 16;  // routers that depend on routers that depend on
 
 }  // namespace
 
-// A tracker that watches the same thing as before keeps its health: a reload must not cause a fault.
+// A tracker that watches the same thing as before keeps its health, with other delays, too: a reload must not
+// cause a fault.
 void Engine::take_trackers(Time now, std::vector<TrackerSpec>& specs) {
     const auto before = std::exchange(trackers_, {});
     for (auto& spec : specs) {
-        const auto same =
-            std::find_if(before.begin(), before.end(), [&](const Watched& old) { return old.spec == spec; });
-        trackers_.push_back({spec, same == before.end() ? Tracker(spec.config) : same->tracker});
+        const auto same = std::find_if(before.begin(), before.end(), [&](const Watched& old) {
+            return old.spec.name == spec.name && old.spec.kind == spec.kind &&
+                   old.spec.target == spec.target && old.spec.address == spec.address &&
+                   old.spec.config.invert == spec.config.invert;
+        });
+        if (same == before.end())
+            trackers_.push_back({spec, Tracker(spec.config), !instances_.empty()});
+        else if (same->spec == spec)
+            trackers_.push_back(*same);
+        else
+            trackers_.push_back({spec, Tracker(spec.config, same->tracker.health()), same->late});
     }
     weighed_.reserve(trackers_.size());
     (void)watch_interfaces(now);
@@ -102,8 +111,13 @@ void Engine::run_trackers() {
 
 Verdict Engine::verdict(const Instance& instance) {
     weighed_.clear();
-    for (const auto& [place, weight] : instance.tracks)
-        weighed_.push_back({trackers_[place].tracker.health(), weight});
+    for (const auto& [place, weight] : instance.tracks) {
+        const auto& watched = trackers_[place];
+        const auto health = watched.tracker.health();
+        // It has not spoken yet: a router that ran before it was asked for goes on without it until then.
+        if (health == Health::unknown && watched.late && instance.ran_before) continue;
+        weighed_.push_back({health, weight});
+    }
     return judge(weighed_);
 }
 

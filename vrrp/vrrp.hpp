@@ -229,7 +229,8 @@ public:
         Duration up_delay{0}, down_delay{0};
         friend bool operator==(const Config&, const Config&) = default;
     };
-    explicit Tracker(const Config& config) : config_(config) {}
+    explicit Tracker(const Config& config, Health health = Health::unknown)
+        : config_(config), health_(health) {}
     // Each returns whether health() changed.
     [[nodiscard]] bool hear(Time now, bool good);
     [[nodiscard]] bool advance(Time now);  // does nothing before deadline()

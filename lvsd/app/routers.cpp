@@ -46,15 +46,21 @@ void Daemon::run_tracker(const config::Tracker& tracker, std::function<void(bool
         [done = std::move(done)](const checkers::CommandEnd& end) { done(end.is_success()); });
 }
 
-// The sorry server says sorry; that is no reason to hold an address.
+// The quorum is what counts, whoever serves meanwhile: a sorry server is no reason to hold an address. Of a
+// service that came with a reload nothing is said before its servers were checked.
 void Daemon::tell_services() {
     const auto is_service = [](const auto& tracker) {
         return tracker.kind == config::Tracker::Kind::service;
     };
     if (!trackers_ || std::ranges::none_of(engine_.config().trackers, is_service)) return;
-    for (const auto& service : engine_.services())
-        trackers_->set_service(service.config->name, service.state == engine::ServiceState::up ||
-                                                         service.state == engine::ServiceState::degraded);
+    const auto is_starting = [](const auto& server) { return server.state == engine::ServerState::starting; };
+    for (const auto* service : engine_.service_list()) {
+        if (service->is_leaving) continue;
+        const auto& name = service->config->name;
+        const bool is_new =
+            !trackers_->knows_service(name) && std::ranges::any_of(service->servers, is_starting);
+        if (service->has_quorum || !is_new) trackers_->set_service(name, service->has_quorum);
+    }
 }
 
 }  // namespace lvs::app

@@ -90,29 +90,39 @@ TrackerSources::TrackerSources(asio::io_context& loop, Tell tell, Run run)
     : loop_(loop), tell_(std::move(tell)), run_(std::move(run)), folders_(loop), second_(loop) {}
 
 void TrackerSources::configure(const std::vector<config::Tracker>& trackers) {
-    stop();
+    ++generation_;
+    second_.cancel();
+    if (folders_.is_open()) folders_.close();
     trackers_ = trackers;
+    const auto is_other = [&](const auto& entry) {
+        return std::ranges::find(trackers_, entry.second->tracker) == trackers_.end();
+    };
+    std::erase_if(processes_, is_other);
+    std::erase_if(scripts_, is_other);
     watch_folders();
     look_at_files();
-    for (const auto& tracker : trackers_) {
-        if (tracker.kind == Kind::service) tell_service(tracker);
-        if (tracker.kind == Kind::process) {
-            auto& process = processes_.emplace_back(loop_);
-            process.tracker = tracker;
-            look_for(process);
-        }
-        if (tracker.kind == Kind::script)
-            run_script(scripts_.emplace_back(tracker, asio::steady_timer(loop_)));
+    for (const auto& tracker : trackers_)
+        begin(tracker);
+}
+
+void TrackerSources::begin(const config::Tracker& tracker) {
+    if (tracker.kind == Kind::service) tell_service(tracker);
+    if (tracker.kind == Kind::process) {
+        auto& process = processes_[tracker.name];
+        if (process) return tell_(tracker.name, process->running.is_open());
+        process = std::make_shared<Process>(loop_, tracker);
+        look_for(process);
+    }
+    if (tracker.kind == Kind::script) {
+        auto& script = scripts_[tracker.name];
+        if (script) return script->good ? tell_(tracker.name, *script->good) : void();
+        script = std::make_shared<Script>(loop_, tracker);
+        run_script(script);
     }
 }
 
 void TrackerSources::stop() {
-    ++generation_;  // handlers that are on their way find nothing of theirs
-    second_.cancel();
-    if (folders_.is_open()) folders_.close();
-    processes_.clear();
-    scripts_.clear();
-    trackers_.clear();
+    configure({});
 }
 
 // ---- files
@@ -162,48 +172,50 @@ void TrackerSources::await_second() {
 // ---- processes
 // ----------------------------------------------------------------------------------------------
 
-void TrackerSources::look_for(Process& process) {
-    if (const int pid = find_process(process.tracker.target); pid != 0) return await_end(process, pid);
-    tell_(process.tracker.name, false);
-    process.timer.expires_after(process.tracker.interval);
-    process.timer.async_wait([this, &process, generation = generation_](error_code error) {
-        if (!error && generation == generation_) look_for(process);
+void TrackerSources::look_for(const ProcessPtr& process) {
+    if (const int pid = find_process(process->tracker.target); pid != 0) return await_end(process, pid);
+    tell_(process->tracker.name, false);
+    look_again(process, process->tracker.interval);
+}
+
+void TrackerSources::look_again(const ProcessPtr& process, Duration after) {
+    process->timer.expires_after(after);
+    process->timer.async_wait([this, weak = std::weak_ptr(process)](error_code error) {
+        const auto still = weak.lock();
+        if (!error && still) look_for(still);
     });
 }
 
 // It may have ended between being found and being opened, and its number may be another's by now: look again.
-void TrackerSources::await_end(Process& process, int pid) {
+void TrackerSources::await_end(const ProcessPtr& process, int pid) {
     const auto fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U));
-    if (fd < 0) {
-        process.timer.expires_after(
-            std::min<Duration>(process.tracker.interval, std::chrono::milliseconds(100)));
-        process.timer.async_wait([this, &process, generation = generation_](error_code error) {
-            if (!error && generation == generation_) look_for(process);
-        });
-        return;
-    }
-    process.running.assign(fd);
-    tell_(process.tracker.name, true);
-    process.running.async_wait(asio::posix::stream_descriptor::wait_read,
-                               [this, &process, generation = generation_](error_code error) {
-                                   if (error || generation != generation_) return;
-                                   process.running.close();
-                                   look_for(process);
-                               });
+    if (fd < 0)
+        return look_again(process,
+                          std::min<Duration>(process->tracker.interval, std::chrono::milliseconds(100)));
+    process->running.assign(fd);
+    tell_(process->tracker.name, true);
+    process->running.async_wait(asio::posix::stream_descriptor::wait_read,
+                                [this, weak = std::weak_ptr(process)](error_code error) {
+                                    const auto still = weak.lock();
+                                    if (error || !still) return;
+                                    still->running.close();
+                                    look_for(still);
+                                });
 }
 
 // ---- scripts
 // ------------------------------------------------------------------------------------------------
 
 // A run that has not ended when the next is due is waited for: it is late, not wrong.
-void TrackerSources::run_script(Script& script) {
-    script.timer.expires_after(script.tracker.interval);
-    script.timer.async_wait([this, &script, generation = generation_](error_code error) {
-        if (!error && generation == generation_) run_script(script);
+void TrackerSources::run_script(const ScriptPtr& script) {
+    script->timer.expires_after(script->tracker.interval);
+    script->timer.async_wait([this, weak = std::weak_ptr(script)](error_code error) {
+        const auto still = weak.lock();
+        if (!error && still) run_script(still);
     });
-    if (std::exchange(script.is_running, true)) return;
-    run_(script.tracker, [this, &script, generation = generation_](bool good) {
-        if (generation == generation_) on_script(script, good);
+    if (std::exchange(script->is_running, true)) return;
+    run_(script->tracker, [this, weak = std::weak_ptr(script)](bool good) {
+        if (const auto still = weak.lock()) on_script(*still, good);
     });
 }
 
@@ -229,7 +241,7 @@ void TrackerSources::set_service(const std::string& service, bool good) {
 
 void TrackerSources::tell_service(const config::Tracker& tracker) {
     const auto known = services_.find(tracker.target);
-    tell_(tracker.name, known != services_.end() && known->second);
+    if (known != services_.end()) tell_(tracker.name, known->second);
 }
 
 }  // namespace lvs::app

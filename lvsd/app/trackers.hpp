@@ -11,10 +11,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lvsd/config/model.hpp"
@@ -35,10 +36,12 @@ public:
     using Run = std::function<void(const config::Tracker& tracker, std::function<void(bool good)> done)>;
     TrackerSources(asio::io_context& loop, Tell tell, Run run);
 
-    // Replaces what is watched, and tells the state of everything.
+    // Replaces what is watched, and tells the state of everything that is known. What stays as it was is not
+    // disturbed: a script that runs goes on, and its results so far count.
     void configure(const std::vector<config::Tracker>& trackers);
-    // Whether a virtual service can serve. Unknown ones are bad until told otherwise.
+    // Whether a virtual service has its quorum.
     void set_service(const std::string& service, bool good);
+    [[nodiscard]] bool knows_service(const std::string& service) const { return services_.contains(service); }
     void stop();
 
 private:
@@ -46,26 +49,34 @@ private:
         config::Tracker tracker;
         asio::steady_timer timer;
         asio::posix::stream_descriptor running;  // its pidfd, while it runs
-        explicit Process(asio::io_context& loop) : timer(loop), running(loop) {}
+        Process(asio::io_context& loop, config::Tracker which)
+            : tracker(std::move(which)), timer(loop), running(loop) {}
     };
 
     struct Script {
         config::Tracker tracker;
         asio::steady_timer timer;
+        Script(asio::io_context& loop, config::Tracker which) : tracker(std::move(which)), timer(loop) {}
         bool is_running = false;
         std::optional<bool> good = std::nullopt;  // as it was told
         bool last = false;                        // the results so far, and how many in a row
         std::uint32_t streak = 0;
     };
 
-    void run_script(Script& script);
+    // Handlers hold these weakly: what is no longer watched is gone for them.
+    using ProcessPtr = std::shared_ptr<Process>;
+    using ScriptPtr = std::shared_ptr<Script>;
+
+    void begin(const config::Tracker& tracker);
+    void run_script(const ScriptPtr& script);
     void on_script(Script& script, bool good);
     void look_at_files();
     void watch_folders();
     void await_change();
     void await_second();
-    void look_for(Process& process);
-    void await_end(Process& process, int pid);
+    void look_for(const ProcessPtr& process);
+    void look_again(const ProcessPtr& process, Duration after);
+    void await_end(const ProcessPtr& process, int pid);
     void tell_service(const config::Tracker& tracker);
 
     asio::io_context& loop_;
@@ -74,9 +85,9 @@ private:
     std::vector<config::Tracker> trackers_;
     asio::posix::stream_descriptor folders_;  // inotify
     asio::steady_timer second_;
-    std::list<Process> processes_;
-    std::list<Script> scripts_;
-    std::uint64_t generation_ = 0;  // of configure(): the handlers of an earlier one do nothing
+    std::map<std::string, ProcessPtr> processes_;  // by tracker
+    std::map<std::string, ScriptPtr> scripts_;
+    std::uint64_t generation_ = 0;  // of configure(): what waits for files since an earlier one does nothing
     std::map<std::string, bool> services_;
 };
 

@@ -213,7 +213,8 @@ constexpr std::array kRouter{
             .type = ValueType::strings,
             .min = 1,
             .max = 64,
-            .doc = "A program, by its absolute path, and its arguments: run for the events of this virtual router that are "
+            .doc = "A program, by its absolute path, and its arguments: run for the events of this virtual "
+                   "router that are "
                    "listed in `events` of [notify], one after the other, in order.",
             .example = R"(["/usr/local/bin/router-changed"])"},
 };
@@ -391,14 +392,13 @@ constexpr std::array kTracker{
                    "absolute "
                    "path and arguments; there is no shell.",
             .example = R"(["/usr/local/bin/ready", "--quick"])"},
-    KeySpec{
-        .key = "service",
-        .type = ValueType::string,
-        .min = 1,
-        .max = kMaxName,
-        .doc = "Up while this virtual service can serve: a server of its own, not the sorry server, is up.",
-        .example = R"("web")",
-        .chars = kNameChars},
+    KeySpec{.key = "service",
+            .type = ValueType::string,
+            .min = 1,
+            .max = kMaxName,
+            .doc = "Up while this virtual service has its quorum.",
+            .example = R"("web")",
+            .chars = kNameChars},
     KeySpec{.key = "router",
             .type = ValueType::string,
             .min = 1,

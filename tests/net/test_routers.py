@@ -2,58 +2,22 @@
 """What a virtual router does beside its addresses, told by the configuration of the whole daemon: trackers, groups,
 routes and rules, other interfaces. `ip` is the judge."""
 
-import json
 import os
 import shutil
 import signal
 import subprocess
-from collections import defaultdict
 
 import pytest
 
-from labkit import topology
 from labkit.director import Director
+from labkit.routers import DIRECTORS, VIP, VIP6, config, everything_is_there, holds, instance, nothing_is_there, ours, side, \
+    wait_master, with_everything
 from labkit.waiting import wait_for
-
-DIRECTORS = topology.dr(directors=2, servers=0, clients=1)
-VIP, VIP6 = DIRECTORS.vip, DIRECTORS.vip6
-MARK = "108"  # our routing protocol number
-
-
-def config(priority, *, interval="50ms", addresses=(f"{VIP}/24",), extra="", more=""):
-    quoted = ", ".join(f'"{address}"' for address in addresses)
-    return (f'[virtual_router.web]\ninterface = "eth0"\nvrid = 51\npriority = {priority}\n'
-            f'advert_interval = "{interval}"\naddresses = [{quoted}]\n{extra}\n{more}\n')
 
 
 @pytest.fixture
 def cluster(make_cluster):
     return make_cluster(DIRECTORS)
-
-
-def instance(director, router="web", family="ipv4"):
-    """Its state; every member None while lvsd does not answer."""
-    for one in director.status().get("routers", []):
-        for each in one["instances"] if one["name"] == router else []:
-            if each["family"] == family:
-                return each
-    return defaultdict(lambda: None)
-
-
-def holds(node, address=VIP):
-    return address in node.addresses()
-
-
-def wait_master(node, other, address=VIP):
-    wait_for(lambda: holds(node, address) and not holds(other, address), 20, f"{node.name} alone holds {address}")
-
-
-def ours(node, what, family="-4"):
-    """Routes of every table, or rules, with our mark, as `ip` shows them."""
-    if what == "route":
-        return json.loads(node.run(["ip", "-j", family, "route", "show", "table", "all", "proto", MARK]).stdout or "[]")
-    rules = json.loads(node.run(["ip", "-j", family, "rule", "show"]).stdout or "[]")
-    return [rule for rule in rules if rule.get("protocol") == MARK]
 
 
 # ---- trackers ------------------------------------------------------------------------------------------------
@@ -175,38 +139,6 @@ def test_a_group_moves_together_and_adds_its_weights(cluster, tmp_path):
 
 # ---- what a master has in the kernel -------------------------------------------------------------------------
 
-def with_everything(priority):
-    return config(priority, addresses=(f"{VIP}/24", f"{VIP6}/64"), extra="""
-excluded_addresses = ["10.77.0.210/24 label eth0:more", { address = "198.51.100.1/24", dev = "side0" },
-                      "2001:db8:77::210/64 dad"]
-routes = ["203.0.113.0/24 via 10.77.0.250", "blackhole 192.0.2.0/24 metric 7",
-          { to = "default", via = "10.77.0.250", table = 4000 }, "198.51.100.128/25 dev side0 src 198.51.100.1",
-          "2001:db8:99::/48 via fe80::99"]
-rules = ["from 10.77.0.210 table 4000 priority 1000", { fwmark = 7, priority = 1001, action = "prohibit" },
-         "to 2001:db8:99::/48 table 100 priority 1002"]""")
-
-
-def side(node):
-    node.run(["ip", "link", "add", "side0", "type", "veth", "peer", "name", "side1"])
-    for name in ("side0", "side1"):
-        node.run(["ip", "link", "set", name, "up"])
-
-
-def everything_is_there(node):
-    routes = {(route["dst"], route.get("table", "main"), route.get("dev"), route.get("type", "unicast"))
-              for route in ours(node, "route")}
-    return routes == {("203.0.113.0/24", "main", "eth0", "unicast"), ("192.0.2.0/24", "main", None, "blackhole"),
-                      ("default", "4000", "eth0", "unicast"), ("198.51.100.128/25", "main", "side0", "unicast")} and \
-        {(rule["priority"], rule.get("table"), rule.get("fwmark")) for rule in ours(node, "rule")} == \
-        {(1000, "4000", None), (1001, None, "0x7")} and \
-        [route["dst"] for route in ours(node, "route", "-6")] == ["2001:db8:99::/48"] and \
-        [rule["priority"] for rule in ours(node, "rule", "-6")] == [1002]
-
-
-def nothing_is_there(node):
-    return not any(ours(node, what, family) for what in ("route", "rule") for family in ("-4", "-6"))
-
-
 def test_routes_rules_labels_and_other_interfaces(cluster):
     d1, d2 = cluster["d1"], cluster["d2"]
     for node in (d1, d2):
@@ -290,6 +222,29 @@ def test_another_interface_of_an_address_may_be_late_too(cluster):
     wait_for(lambda: not holds(d1), 10, "it cannot serve without")
     side(d1)
     wait_for(lambda: holds(d1) and holds(d1, "198.51.100.1"), 10, "master again")
+
+
+def test_a_link_local_address_that_is_not_known_to_be_unique_is_waited_for(cluster):
+    d1 = cluster["d1"]
+    d1.run(["ip", "link", "add", "late0", "type", "veth", "peer", "name", "late1"])
+    d1.sysctl({"net.ipv6.conf.late0.accept_dad": 1, "net.ipv6.conf.late0.dad_transmits": 3})
+    director = Director(d1, config(150, addresses=("2001:db8:88::100/64",)).replace("eth0", "late0")).start()
+    wait_for(lambda: instance(director, family="ipv6")["reason"] == "link", 20, "it waits for the link")
+    for name in ("late1", "late0"):
+        d1.run(["ip", "link", "set", name, "up"])
+    wait_for(lambda: instance(director, family="ipv6")["reason"] == "address", 10, "it waits for its own address")
+    assert "tentative" in d1.run(["ip", "-6", "addr", "show", "dev", "late0"]).stdout
+    wait_for(lambda: holds(d1, "2001:db8:88::100"), 20, "master")
+    assert "waiting: a tracker" not in director.log() and "vrrp-trouble" not in director.log()
+
+
+def test_a_virtual_address_that_another_host_has_is_told(cluster):
+    d1, d2 = cluster["d1"], cluster["d2"]
+    d2.run(["ip", "addr", "add", "2001:db8:77::210/64", "dev", "eth0", "nodad"])
+    director = Director(d1, config(150, addresses=(f"{VIP6}/64",), extra='excluded_addresses = ["2001:db8:77::210/64 dad"]'))
+    director.start()
+    wait_for(lambda: "address-add 2001:db8:77::210: Address already in use" in director.log(), 20, "it is told")
+    assert instance(director, family="ipv6")["state"] == "master"
 
 
 def test_lost_notifications_are_read_again(cluster):

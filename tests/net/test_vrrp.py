@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -245,6 +246,61 @@ def test_unicast_peers(cluster):
     speaker(d2, 100, "--peer", d1.address())
     wait_master(d1, d2)
     assert "224.0.0.18" not in tap.output()
+
+
+def isolate(cluster, yes):
+    """Directors do not reach each other, but keep their carrier."""
+    for port in ("d1.0", "d2.0"):
+        subprocess.run(["bridge", "-n", cluster.namespaces[0], "link", "set", "dev", port, "isolated",
+                        "on" if yes else "off"], check=True)
+
+
+def test_after_two_masters_the_one_that_stays_announces_again(cluster):
+    """Those who learned the other's MAC meanwhile must unlearn it."""
+    d1, d2, client = cluster["d1"], cluster["d2"], cluster["c1"]
+    tap = sniff(client, "arp")
+    mac = d1.run(["cat", "/sys/class/net/eth0/address"]).stdout.strip()
+
+    def announcements():
+        return len(re.findall(rf"{mac} > .*Request who-has {VIP} .*tell {VIP}", tap.output()))
+
+    speaker(d1, 150)
+    speaker(d2, 100)
+    wait_master(d1, d2)
+    wait_for(lambda: announcements() >= 4, 20, "at 0, 100 ms, 1 s and 5 s")
+    isolate(cluster, True)
+    wait_for(lambda: holds(d1) and holds(d2), 20, "two masters")
+    before = announcements()
+    isolate(cluster, False)
+    wait_master(d1, d2)
+    wait_for(lambda: announcements() > before, 10, "again, long before the slow refresh")
+
+
+def test_the_speaker_allocates_nothing_in_peace(cluster):
+    """Neither as master nor as backup: it must never wait for the allocator's lock."""
+    d1, d2 = cluster["d1"], cluster["d2"]
+    nodes = [(d1, speaker(d1, 150, interval="20ms", commands=True, addresses=(f"{VIP}/24", f"{VIP6}/64"))),
+             (d2, speaker(d2, 100, interval="20ms", commands=True, addresses=(f"{VIP}/24", f"{VIP6}/64")))]
+    wait_master(d1, d2)
+    wait_master(d1, d2, VIP6)
+
+    def measured(node, process):
+        before = len(process.output())
+        say(node, "status")
+        text = wait_for(lambda: re.search(r"status .*(?s:.)*allocations=\d+\n", process.output()[before:]), 10, "a status")
+        return [int(re.search(rf"{word}=(\d+)", text.group(0)).group(1)) for word in ("allocations", "wakeups")]
+
+    for node, process in nodes:
+        measured(node, process)
+        own = measured(node, process)[0] - measured(node, process)[0]  # what one snapshot costs, negative
+
+        def in_peace():
+            first, deadline = measured(node, process), time.monotonic() + 1
+            wait_for(lambda: time.monotonic() > deadline, 5, "adverts go back and forth", interval=0.1)
+            second = measured(node, process)
+            return second[1] - first[1] > 30 and second[0] - first[0] == -own
+
+        wait_for(in_peace, 20, f"{node.name}: a second without an allocation but those of the snapshot")
 
 
 # ---- Debian's keepalived -----------------------------------------------------------------------------------

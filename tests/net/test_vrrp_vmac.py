@@ -191,6 +191,17 @@ def test_a_foreign_hand_removes_the_device_and_it_comes_back(cluster):
     assert sysctl(d1, "arp_ignore") == "1"
 
 
+def test_a_foreign_hand_takes_the_device_down_and_it_comes_up_again(cluster):
+    d1, client = cluster["d1"], cluster["c1"]
+    process = speaker(d1, 150)
+    wait_for(lambda: holds(d1) and holds(d1, VIP6), 20, "master")
+    for name in devices(d1):
+        d1.run(["ip", "link", "set", name, "down"])
+    wait_for(lambda: all(is_up(link) for link in devices(d1).values()) and holds(d1, VIP6), 10, "up again")
+    wait_for(lambda: ping(client, VIP) and ping(client, VIP6), 10, "an answer")
+    assert process.output().count("backup master") == 2, "of each family"
+
+
 def test_a_strict_reverse_path_filter_is_no_obstacle(cluster):
     """The answers leave by the interface below."""
     d1, client = cluster["d1"], cluster["c1"]

@@ -6,19 +6,43 @@
 //     SECONDS waiting NAME FAMILY WHAT
 //     SECONDS trouble NAME FAMILY WHAT ERROR ADDRESS
 //
-// Commands on stdin: `priority N`, `fault on|off`, `hold`, `release`, `failover`, `interval DURATION`, `add ADDRESS`, `drop ADDRESS`,
-// `status`. End of input is ignored; SIGTERM and SIGINT stop it in order.
+// Commands on stdin: `priority N`, `fault on|off`, `hold`, `release`, `failover`, `interval DURATION`, `add
+// ADDRESS`, `drop ADDRESS`, `status`. End of input is ignored; SIGTERM and SIGINT stop it in order.
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <new>
 #include <sstream>
 
 #include "vrrp/io.hpp"
+
+namespace {
+
+// Of all threads but the first: what the speaker's own allocate.
+const pid_t first_thread = ::getpid();
+std::atomic<std::uint64_t> allocations{0};
+
+}  // namespace
+
+// Not inlined: the compiler would see free() meet new and warn.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+    if (::gettid() != first_thread) ++allocations;
+    if (void* memory = std::malloc(size)) return memory;
+    throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
+    std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
 
 namespace {
 
@@ -72,7 +96,7 @@ void print(const Event& event) {
     }
 }
 
-void print(const Snapshot& snapshot) {
+void print(const Snapshot& snapshot, std::uint64_t seen) {
     for (const auto& r : snapshot.routers)
         fmt::print(
             "status {} {} state={} addresses={} sent={} received={} became_master={} contests={} stalls={} "
@@ -86,9 +110,9 @@ void print(const Snapshot& snapshot) {
                 fmt::print("discarded {} {} {}={}\n", r.name, to_string(r.family),
                            to_string(static_cast<Discard>(i)), r.counters.discarded[i]);
     const auto& late = snapshot.lateness;
-    fmt::print("speaker realtime={} locked={} wakeups={} timers={} worst_us={} classes={}\n",
+    fmt::print("speaker realtime={} locked={} wakeups={} timers={} worst_us={} classes={} allocations={}\n",
                snapshot.realtime, snapshot.memory_locked, snapshot.wakeups, late.count(),
-               late.worst / std::chrono::microseconds(1), fmt::join(late.classes, ","));
+               late.worst / std::chrono::microseconds(1), fmt::join(late.classes, ","), seen);
 }
 
 void command(Speaker& speaker, Options& options, const std::string& line) {
@@ -96,7 +120,10 @@ void command(Speaker& speaker, Options& options, const std::string& line) {
     std::string verb, value;
     words >> verb >> value;
     auto& spec = options.spec;
-    if (verb == "status") return print(speaker.snapshot());
+    if (verb == "status") {
+        const auto seen = allocations.load();  // before the snapshot allocates its own
+        return print(speaker.snapshot(), seen);
+    }
     if (verb == "hold") return speaker.hold(spec.name);
     if (verb == "release") return speaker.release(spec.name);
     if (verb == "failover") return speaker.failover(spec.name);
@@ -141,7 +168,7 @@ int run(Options& options) {
     speaker.stop();
     for (const auto& event : speaker.drain())
         print(event);
-    print(speaker.snapshot());
+    print(speaker.snapshot(), allocations.load());
     return 0;
 }
 

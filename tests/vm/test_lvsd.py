@@ -143,6 +143,24 @@ def test_the_sorry_server_steps_in_and_leaves(cluster):
     wait_table(d1, up(cluster, "s1"))
 
 
+def test_a_router_follows_the_quorum_of_a_service(cluster):
+    """Not whether anything serves: below the quorum the next director shall have the address."""
+    d1 = cluster["d1"]
+    text = config(cluster, servers=("s1", "s2", "s3"), extra='quorum = 2\n[tracker.enough]\nservice = "web"\n')
+    director = Director(d1, text.replace("addresses = [", 'track = ["enough"]\naddresses = [')).start()
+    director.wait_routers("master")
+    stop_web(cluster["s1"])
+    wait_for(lambda: director.status()["services"][0]["state"] == "degraded", 20, "one server is down")
+    assert director.routers() == {("web", "ipv4"): "master"}
+    stop_web(cluster["s2"])
+    director.wait_routers("waiting")
+    assert director.status()["services"][0]["state"] == "degraded", "one server still serves"
+    assert VIP not in d1.addresses()
+    start_web(cluster["s2"])
+    director.wait_routers("master")
+    wait_for(lambda: VIP in d1.addresses(), 10, "the address is back")
+
+
 def test_a_lost_worker_changes_nothing(cluster):
     d1 = cluster["d1"]
     director = Director(d1, config(cluster, servers=("s1", "s2"))).start()
