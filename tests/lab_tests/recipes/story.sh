@@ -38,13 +38,13 @@ check = { kind = "banner", begins = "hello", interval = "500ms", timeout = "400m
 CONFIG
 modprobe ip_vs_newest
 lvsd >/tmp/log 2>&1 &
+daemon=$!
 is "lvsctl servers --state up" "*192.0.2.1:7*192.0.2.2:7*"
 is "lvsctl servers --state down" '*192.0.2.3:7*goodbye*'
 is "ipvsadm -Sn" "*-A -t 192.0.2.10:7 -s newest*"
 is "ipvsadm -Sn" "*-r 192.0.2.3:7 -m -w 0*"
-# The newest server that is up gets every connection.
-newest=$(ipvsadm -Ln | awk '$1 == "->" && $4 > 0 && $2 ~ /^192/ { print $2; exit }')
+# Whichever was added last and is up gets every connection.
 for _ in 1 2 3; do bash -c 'exec 3<>/dev/tcp/192.0.2.10/7; cat <&3' >/dev/null; done
-is "ipvsadm -Ln --stats --exact | awk '\$2 == \"$newest\" { print \$3 }'" 3
-kill %4 2>/dev/null || kill $!
+is "ipvsadm -Ln --stats --exact | awk '\$1 == \"->\" && \$3 > 0 { servers++; all += \$3 } END { print servers, all }'" "1 3"
+kill "$daemon"
 echo "the end"
