@@ -42,16 +42,19 @@ def configurations():
     yield "etc/lvsd.toml, all on", re.sub(r"^#(?=[^ \n])", "", example, flags=re.M)
 
 
-@pytest.mark.parametrize("name, text", configurations())
-def test_the_schema_accepts_what_is_shown(schema, name, text):
-    wrong = [f"{list(error.path)}: {error.message}" for error in schema.iter_errors(tomllib.loads(text))]
+SHOWN = dict(configurations())
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_schema_accepts_what_is_shown(schema, name):
+    wrong = [f"{list(error.path)}: {error.message}" for error in schema.iter_errors(tomllib.loads(SHOWN[name]))]
     assert not wrong, wrong
 
 
 @pytest.mark.parametrize("change", [
     ("vrid = 51", "vrid = 510"), ("vrid = 51", 'vrid = "51"'), ("interface =", "interfaces ="), ('"192.0.2.10/24"', ""),
     ('"192.0.2.10:80"', '"192.0.2.10"'), ("servers =", "server ="), ('"http"', '"htttp"'), ('path = "/healthz"', "path = 1"),
-    ('path = "/healthz"', 'interval = "1"'), ("[virtual_service.web]", "[virtual_services.web]")])
+    ('path = "/healthz"', 'interval = "1"'), ("[virtual_service.web]", "[virtual_services.web]")], ids=lambda change: change[0])
 def test_the_schema_refuses_what_lvsd_refuses(schema, tmp_path, change):
     assert change[0] in GOOD
     bad = tmp_path / "lvsd.toml"
