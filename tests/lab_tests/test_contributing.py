@@ -109,16 +109,3 @@ def test_both_work_in_a_machine(tree):
     told = run(tree / "tests/lab", "run", "--ipvs", "bundled", "--timeout", "500", "--",
                tree / "tests/lab_tests/recipes/story.sh", tree, cwd=tree)
     assert told.rstrip().endswith("the end"), told
-
-
-def test_every_list_of_schedulers_is_the_same():
-    """What the recipe says to add to in several places, is in all of them."""
-    kmod = ROOT / "ipvs/kmod"
-    stubs = {path.stem.removeprefix("ip_vs_") for path in (kmod / "stubs").glob("ip_vs_*.c")}
-    assert stubs == set(re.findall(r'"ip_vs_(\w+)"', (kmod / "dkms.conf").read_text()))
-    assert stubs == set(re.findall(r"\bip_vs_(\w+)\.o", (kmod / "Kbuild").read_text()))
-    assert stubs == set(re.search(r'^SCHEDULERS="(.*)"$', (ROOT / "ipvs/lvsd-ipvs").read_text(), re.M)[1].split())
-    known = re.search(r"kSchedulers\{([^}]*)\}", (ROOT / "lvsd/config/sections.cpp").read_text())[1]
-    assert stubs == set(re.findall(r'"(\w+)"', known))
-    manual = re.search(r"^\.SS Schedulers\n([^.]*)\.", (ROOT / "etc/man/lvsd-ipvs.7").read_text(), re.M)[1]
-    assert stubs == set(manual.split())
