@@ -27,8 +27,9 @@ Time read_clock(clockid_t clock) {
     return Time(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
 }
 
-// The owner's clock stands still meanwhile.
+// The owner's clock stands still meanwhile. Never stays never.
 Time owners(Time time) {
+    if (time == Time{}) return time;
     return time - (read_clock(CLOCK_BOOTTIME) - read_clock(CLOCK_MONOTONIC));
 }
 

@@ -3,6 +3,9 @@
 // The key tables as the manual page lvsd.toml(5). `name` in a doc text becomes bold.
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <array>
+
 #include "lvsd/config/value.hpp"
 
 namespace lvs::config {
@@ -101,6 +104,10 @@ The configuration.
 .BR ipvsadm (8)
 )";
 
+// Sections that are values of keys; the others are tables of the file.
+constexpr std::array<std::string_view, 7> kInline{"server", "check", "address", "peer",
+                                                  "route",  "rule",  "track"};
+
 // Plain text as roff: backslashes and dashes as themselves, no line that looks like a request, `x` in bold.
 std::string roff(std::string_view text) {
     std::string out;
@@ -123,7 +130,7 @@ std::string roff(std::string_view text) {
 
 std::string default_of(const KeySpec& key) {
     if (key.required) return "Required.";
-    if (key.fallback.empty()) return "";
+    if (key.fallback.empty()) return key.doc.contains("Default: ") ? "" : "Default: none.";
     const bool bare = key.type == ValueType::boolean || key.type == ValueType::integer;
     const bool list = split_list(key.fallback).size() > 1;
     if (list) return fmt::format("Default: the list {}.", roff(key.fallback));
@@ -157,10 +164,10 @@ std::string entries(std::span<const KeySpec> keys) {
 std::string manual(std::span<const KindSpec> kinds) {
     std::string out(kHead);
     for (const auto& section : sections()) {
-        const bool table = section.name == "global" || section.name.ends_with(".NAME");
         const auto article = section.name == "address" ? "An" : "A";
-        const auto title =
-            table ? fmt::format("[{}]", section.name) : fmt::format("{} {}", article, section.name);
+        const auto title = std::ranges::find(kInline, section.name) != kInline.end()
+                               ? fmt::format("{} {}", article, section.name)
+                               : fmt::format("[{}]", section.name);
         out += fmt::format(".SH \"{}\"\n{}\n{}", roff(title), roff(section.doc), entries(section.keys));
     }
     out += ".SH \"KINDS OF CHECKS\"\n";

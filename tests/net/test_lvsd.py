@@ -144,11 +144,13 @@ def test_a_killed_daemon_leaves_nothing_the_next_start_does_not_reclaim(cluster)
 def test_a_late_interface_is_waited_for(cluster):
     director = Director(cluster["d1"], router(150).replace("eth0", "late0")).start()
     director.wait_routers("waiting")
+    assert director.status()["routers"][0]["instances"][0]["since_us"] == 0, "no state before this one"
     cluster["d1"].run(["ip", "link", "add", "late0", "type", "veth", "peer", "name", "late1"])
     for command in (["link", "set", "late1", "up"], ["addr", "add", "10.99.0.1/24", "dev", "late0"],
                     ["link", "set", "late0", "up"]):
         cluster["d1"].run(["ip", *command])
     director.wait_routers("master")
+    assert director.status()["routers"][0]["instances"][0]["since_us"] > 0
 
 
 def test_the_command_line(cluster, tmp_path):
