@@ -18,6 +18,8 @@ enum {
 	LVS_CONTROL_WAIT = 60,		/* s, a template with connections under it */
 	LVS_LASTUSE_STEP = HZ / 8,
 	LVS_INVALID_PORT = 0xffff,
+	/* What the first packet from the server ends. */
+	LVS_CONN_UNHEARD = IP_VS_CONN_F_NOOUTPUT | LVS_CONN_UNSURE,
 };
 
 static void lvs_conn_expire(struct timer_list *t);
@@ -66,6 +68,16 @@ struct lvs_conn *lvs_conn_find_hash(struct lvs_netns *ns, u8 af, u8 proto, const
 	return lvs_find_in(ns, AF_INET6, proto, saddr, sport, daddr, dport, hash);
 }
 
+/* Only NAT'ed servers answer with an address of their own. */
+static __always_inline bool lvs_conn_answers(const struct lvs_conn *cp, u8 af,
+					     const __be32 *saddr, __be16 sport)
+{
+	if (likely((READ_ONCE(cp->flags) & IP_VS_CONN_F_FWD_MASK) == IP_VS_CONN_F_MASQ))
+		return cp->dport == sport && cp->daf == af &&
+		       lvs_same_addr(af, lvs_end_addr(cp, af, LVS_REAL), saddr);
+	return cp->vport == sport && lvs_same_addr(af, lvs_end_addr(cp, af, LVS_VIRTUAL), saddr);
+}
+
 static __always_inline struct lvs_conn *
 lvs_find_out(struct lvs_netns *ns, u8 af, u8 proto, const __be32 *saddr, __be16 sport,
 	     const __be32 *daddr, __be16 dport)
@@ -77,9 +89,8 @@ lvs_find_out(struct lvs_netns *ns, u8 af, u8 proto, const __be32 *saddr, __be16 
 	for (n = lvs_tab_first(&ns->conns, hash, &b); n; n = lvs_tab_next(n, hash, &b)) {
 		struct lvs_conn *cp = container_of(n, struct lvs_conn, node);
 
-		if (cp->dport == sport && cp->daf == af &&
-		    lvs_conn_is_client(cp, af, proto, daddr, dport) &&
-		    lvs_same_addr(af, lvs_end_addr(cp, af, LVS_REAL), saddr))
+		if (lvs_conn_is_client(cp, af, proto, daddr, dport) &&
+		    lvs_conn_answers(cp, af, saddr, sport))
 			return cp;
 	}
 	return NULL;
@@ -179,14 +190,15 @@ static __always_inline void lvs_conn_set_addr(struct lvs_conn *cp, enum lvs_end 
 		memcpy(to, addr, sizeof(struct in6_addr));
 }
 
-/* Where packets go: the server, or for a bypass the virtual address itself. */
+/* Where packets go: the server; for a bypass nowhere of ours. */
 static void lvs_conn_set_real(struct lvs_conn *cp, const struct lvs_conn_spec *s)
 {
-	const __be32 *daddr = s->dest ? s->dest->server.addr.ip6 : s->vaddr;
+	const __be32 *daddr;
 
 	cp->daf = s->dest ? (u8)s->dest->server.af : s->af;
-	if (cp->daf != cp->af)
+	if (!s->dest || cp->daf != cp->af)
 		return;
+	daddr = s->dest->server.addr.ip6;
 	lvs_conn_set_addr(cp, LVS_REAL, daddr);
 	/* Nobody else rewrites. */
 	if ((s->flags & IP_VS_CONN_F_FWD_MASK) == IP_VS_CONN_F_MASQ)
@@ -216,6 +228,8 @@ struct lvs_conn *lvs_conn_new(struct lvs_netns *ns, const struct lvs_conn_spec *
 	cp->control = s->control;
 	spin_lock_init(&cp->lock);
 	timer_setup(&cp->timer, lvs_conn_expire, 0);
+	if (s->control && s->proto == IPPROTO_UDP)
+		cp->flags |= LVS_CONN_UNSURE;
 	lvs_conn_bind(cp, s->dest);
 	return cp;
 }
@@ -463,10 +477,10 @@ static bool lvs_conn_set_state(struct lvs_conn *cp, u8 state)
 	return true;
 }
 
-static bool lvs_state_assures(u8 proto, u8 state)
+static bool lvs_state_assures(u8 proto, u8 state, enum lvs_dir dir)
 {
 	return proto == IPPROTO_TCP ? state == LVS_TCP_ESTABLISHED :
-	       proto == IPPROTO_SCTP ? state == LVS_SCTP_ESTABLISHED : true;
+	       proto == IPPROTO_SCTP ? state == LVS_SCTP_ESTABLISHED : dir == LVS_DIR_OUT;
 }
 
 /* Its client is real: the template above outlives memory pressure. */
@@ -488,14 +502,14 @@ static noinline void lvs_conn_change(const struct lvs_ctx *x, struct lvs_conn *c
 	spin_lock_bh(&cp->lock);
 	if (!(cp->flags & LVS_CONN_DEAD)) {
 		if (dir == LVS_DIR_OUT)
-			WRITE_ONCE(cp->flags, cp->flags & ~IP_VS_CONN_F_NOOUTPUT);
+			WRITE_ONCE(cp->flags, cp->flags & ~LVS_CONN_UNHEARD);
 		state = lvs_next_state(x, cp, dir, cp->state);
 		moved = lvs_conn_set_state(cp, state);
 	}
 	spin_unlock_bh(&cp->lock);
 	if (moved)
 		lvs_dest_counts(cp->dest, true, false);
-	if (cp->control && lvs_state_assures(cp->proto, state))
+	if (cp->control && lvs_state_assures(cp->proto, state, dir))
 		lvs_assure(cp->control);
 }
 
@@ -506,7 +520,7 @@ void lvs_conn_packet(const struct lvs_ctx *x, struct lvs_conn *cp, enum lvs_dir 
 	u32 now = (u32)jiffies;
 
 	if (unlikely(next != state || timeout != READ_ONCE(cp->timeout) ||
-		     (dir == LVS_DIR_OUT && READ_ONCE(cp->flags) & IP_VS_CONN_F_NOOUTPUT))) {
+		     (dir == LVS_DIR_OUT && READ_ONCE(cp->flags) & LVS_CONN_UNHEARD))) {
 		lvs_conn_change(x, cp, dir);
 		return;
 	}
@@ -550,6 +564,8 @@ void lvs_nodest_run(struct work_struct *work)
 	struct lvs_netns *ns = container_of(to_delayed_work(work), struct lvs_netns, nodest_work);
 
 	lvs_conn_sweep(ns, false, true);
+	/* Their templates have nothing below them any more. */
+	lvs_conn_sweep(ns, true, true);
 }
 
 int lvs_conn_net_init(struct lvs_netns *ns)

@@ -283,7 +283,7 @@ enum {
 	LVS_CONN_ASSURED = 1U << 26,	/* a template whose client is real */
 	LVS_CONN_ACTIVE = 1U << 27,	/* counted in dest->server.active */
 	LVS_CONN_COUNTED = 1U << 28,	/* counted in dest->server.total */
-	LVS_CONN_FIRST = 1U << 29,	/* not sent a packet yet */
+	LVS_CONN_UNSURE = 1U << 29,	/* UDP below a template, not answered yet */
 };
 
 /*

@@ -99,7 +99,8 @@ static unsigned int lvs_forward(struct lvs_ctx *x, struct lvs_conn *cp)
 		lvs_conn_discard(cp);
 		return verdict;
 	}
-	lvs_conn_packet(x, cp, LVS_DIR_IN);
+	if (likely(!x->begun))
+		lvs_conn_packet(x, cp, LVS_DIR_IN);
 	return lvs_xmit(x, cp);
 }
 
@@ -130,12 +131,29 @@ static unsigned int lvs_both_ways(struct lvs_ctx *x)
 	return cp ? lvs_forward(x, cp) : verdict;
 }
 
+/* A packet that wants no answer: RST, or SCTP's ABORT. */
+static bool lvs_is_ending(const struct lvs_ctx *x)
+{
+	enum lvs_sctp_event ev;
+	const u8 *flags;
+	u8 copy;
+
+	if (x->pkt.proto == IPPROTO_TCP) {
+		flags = lvs_peek(x->skb, x->pkt.l4 + 13, 1, &copy);
+		return flags && *flags & 0x04;
+	}
+	return x->pkt.proto == IPPROTO_SCTP && lvs_sctp_event(x->skb, x->pkt.l4, &ev) &&
+	       ev == LVS_SCTP_EV_ABORT;
+}
+
 /* An answer from a server of ours to nobody we know. */
 static bool lvs_is_stray(struct lvs_ctx *x)
 {
 	struct lvs_pkt *p = &x->pkt;
 
-	return READ_ONCE(x->ns->sysctl.nat_icmp_send) && p->flags & LVS_PKT_PORTS &&
+	if (likely(!READ_ONCE(x->ns->sysctl.nat_icmp_send)) || lvs_is_ending(x))
+		return false;
+	return p->flags & LVS_PKT_PORTS &&
 	       lvs_real_exists(x->ns, p->af, p->proto, p->saddr.ip6, p->sport);
 }
 
@@ -193,9 +211,10 @@ static noinline unsigned int lvs_unusual(struct lvs_ctx *x, u32 off, u8 af)
 	verdict = lvs_gather(x);
 	if (unlikely(verdict != NF_ACCEPT))
 		return verdict;
-	if (unlikely(!lvs_parse_ports(x->skb, &x->pkt)))
-		return NF_ACCEPT;
-	return lvs_flow(x);
+	if (likely(lvs_parse_ports(x->skb, &x->pkt)))
+		return lvs_flow(x);
+	/* Too short for ports and not a later fragment: nobody can use it. */
+	return x->pkt.flags & LVS_PKT_FRAG || x->hook == NF_INET_FORWARD ? NF_ACCEPT : NF_DROP;
 }
 
 static __always_inline unsigned int lvs_packet(struct lvs_ctx *x, u8 af)
@@ -219,6 +238,7 @@ static __always_inline unsigned int lvs_hook(void *priv, struct sk_buff *skb,
 	x.skb = skb;
 	x.hook = state->hook;
 	x.quoted = false;
+	x.begun = false;
 	if (x.hook != NF_INET_LOCAL_OUT)
 		return lvs_packet(&x, af);
 	/* Locally made packets come in process context. */

@@ -54,8 +54,8 @@ static void lvs_put_addr(struct sk_buff *skb, const struct lvs_pkt *at, const __
 	if (at->af == AF_INET) {
 		struct iphdr *ip = (struct iphdr *)(skb->data + at->l3);
 
-		csum_replace4(&ip->check, source ? ip->saddr : ip->daddr, *addr);
 		*(source ? &ip->saddr : &ip->daddr) = *addr;
+		ip_send_check(ip);
 	} else {
 		struct ipv6hdr *ip = (struct ipv6hdr *)(skb->data + at->l3);
 
@@ -94,10 +94,10 @@ static unsigned int lvs_icmp_back(struct lvs_ctx *x, const struct lvs_quote *q,
 			return NF_DROP;
 		if (!lvs_icmp_rewrite(x, q, cp, false))
 			return NF_DROP;
-		lvs_count_out(cp->dest, x->skb->len);
-		if (!lvs_reroute(x))
-			return NF_DROP;
 	}
+	lvs_count_out(cp->dest, x->skb->len);
+	if (lvs_conn_fwd(cp) == IP_VS_CONN_F_MASQ && !lvs_reroute(x))
+		return NF_DROP;
 	x->skb->ipvs_property = 1;
 	lvs_untrack(x->skb, cp);
 	return NF_ACCEPT;
@@ -127,7 +127,7 @@ static unsigned int lvs_icmp_on(struct lvs_ctx *x, const struct lvs_quote *q,
 		lvs_untrack(x->skb, cp);
 		return NF_ACCEPT;
 	}
-	if (lvs_too_big(x, dst_mtu(dst), true) || !lvs_take_hop(x) ||
+	if (!lvs_take_hop(x) || lvs_too_big(x, dst_mtu(dst), true) ||
 	    !lvs_icmp_rewrite(x, q, cp, true) ||
 	    skb_cow_head(x->skb, LL_RESERVED_SPACE(dst->dev)))
 		return NF_DROP;
@@ -156,10 +156,11 @@ static bool lvs_is_too_big_error(const struct lvs_ctx *x, const struct lvs_quote
 	return q->type == ICMPV6_PKT_TOOBIG;
 }
 
-/* The stack learns the path's MTU for the route the dest keeps. */
-static void lvs_learn_mtu(struct lvs_ctx *x, struct lvs_conn *cp, u32 mtu)
+/* The stack learns the path's MTU; returned is what it makes of it. */
+static u32 lvs_learn_mtu(struct lvs_ctx *x, struct lvs_conn *cp, u32 mtu)
 {
 	struct net *net = x->ns->net;
+	struct dst_entry *dst;
 
 	if (x->pkt.af == AF_INET)
 		ipv4_update_pmtu(x->skb, net, mtu, 0, x->pkt.proto);
@@ -168,6 +169,17 @@ static void lvs_learn_mtu(struct lvs_ctx *x, struct lvs_conn *cp, u32 mtu)
 		ip6_update_pmtu(x->skb, net, htonl(mtu), 0, 0, sock_net_uid(net, NULL));
 #endif
 	lvs_dest_forget_route(cp->dest);
+	dst = lvs_route_dest(cp->dest, NULL);
+	return dst ? dst_mtu(dst) : mtu;
+}
+
+/* Has the client of the quoted packet asked to be told? */
+static bool lvs_wants_mtu(const struct lvs_ctx *x, const struct lvs_quote *q)
+{
+	u8 copy;
+	const u8 *frag = lvs_peek(x->skb, q->pkt.l3 + 6, 1, &copy);
+
+	return q->pkt.af == AF_INET6 || (frag && *frag & 0x40);
 }
 
 /* Strip everything in front of the client's own packet and answer that. */
@@ -231,9 +243,13 @@ static unsigned int lvs_icmp_tunnel(struct lvs_ctx *x, struct lvs_quote *q)
 	if (!lvs_icmp_sum_ok(x))
 		return NF_DROP;
 	too_big = lvs_is_too_big_error(x, q);
+	/* The path of an IPv6 tunnel is a matter between its ends but for its MTU. */
+	if (!too_big && x->pkt.af == AF_INET6)
+		return NF_DROP;
 	if (too_big) {
-		mtu = lvs_quoted_mtu(x, q);
-		lvs_learn_mtu(x, cp, mtu);
+		mtu = lvs_learn_mtu(x, cp, lvs_quoted_mtu(x, q));
+		if (!lvs_wants_mtu(x, q))
+			return NF_DROP;
 		mtu = lvs_tunnel_mtu(cp->dest, mtu);
 		if (mtu < (p->af == AF_INET ? 68 : IPV6_MIN_MTU))
 			return NF_DROP;

@@ -61,6 +61,7 @@ static bool lvs_skip_ext(const struct lvs_buf *buf, struct lvs_pkt *pkt, int *er
 	case IPPROTO_ROUTING:
 	case IPPROTO_DSTOPTS:
 	case IPPROTO_FRAGMENT:
+	case IPPROTO_AH:
 		break;
 	default:
 		return false;
@@ -77,6 +78,8 @@ static bool lvs_skip_ext(const struct lvs_buf *buf, struct lvs_pkt *pkt, int *er
 			pkt->flags |= LVS_PKT_FRAG;
 		else if (frag & LVS_FRAG6_MORE)
 			pkt->flags |= LVS_PKT_FIRST_FRAG;
+	} else if (pkt->proto == IPPROTO_AH) {
+		len = (h[1] + 2u) * 4;
 	} else {
 		len = (h[1] + 1u) * 8;
 	}

@@ -189,6 +189,7 @@ struct lvs_ctx {
 	struct sk_buff *skb;
 	unsigned int hook;
 	bool quoted;		/* pkt is what an ICMP error quotes, turned round */
+	bool begun;		/* the connection's state is that after this packet */
 	u32 hash;		/* of the packet's source; not if quoted */
 	struct lvs_pkt pkt;
 };
@@ -202,6 +203,7 @@ unsigned int lvs_xmit_tunnel(struct lvs_ctx *x, struct lvs_conn *cp);
 /* The way back of a NAT'ed connection: rewrite in place, a verdict. */
 unsigned int lvs_reply(struct lvs_ctx *x, struct lvs_conn *cp);
 void lvs_icmp_unreach(struct lvs_ctx *x);
+unsigned int lvs_no_route(struct lvs_ctx *x);
 /* Another route for a packet whose source is the virtual address now. */
 bool lvs_reroute(struct lvs_ctx *x);
 /* What fits inside a tunnel to @dest, 0 if nothing. */

@@ -8,28 +8,31 @@ enum { LVS_TEMPLATE_TRIES = 3 };
 
 /* ------------------------------------------------------ may it begin a flow -- */
 
-static bool lvs_may_begin(const struct lvs_ctx *x)
+/* 1: yes; 0: it is somebody else's; negative: broken, for nobody. */
+static int lvs_may_begin(const struct lvs_ctx *x)
 {
 	const struct lvs_pkt *pkt = &x->pkt;
 	enum lvs_sctp_event ev;
 	const u8 *flags;
-	u8 copy;
+	u8 copy[20];
 
 	if (x->quoted)
-		return true;
+		return 1;
 	switch (pkt->proto) {
 	case IPPROTO_TCP:
-		flags = lvs_peek(x->skb, pkt->l4 + 13, 1, &copy);
-		if (!flags || *flags & 0x04)
-			return false;
-		return *flags & 0x02 || READ_ONCE(x->ns->sysctl.sloppy_tcp);
+		flags = lvs_peek(x->skb, pkt->l4, sizeof(copy), copy);
+		if (!flags)
+			return -EINVAL;
+		flags += 13;
+		return !(*flags & 0x04) &&
+		       (*flags & 0x02 || READ_ONCE(x->ns->sysctl.sloppy_tcp));
 	case IPPROTO_SCTP:
 		if (!lvs_sctp_event(x->skb, pkt->l4, &ev))
-			return false;
+			return -EINVAL;
 		return ev == LVS_SCTP_EV_INIT ||
 		       (READ_ONCE(x->ns->sysctl.sloppy_sctp) && ev != LVS_SCTP_EV_ABORT);
 	default:
-		return pkt->l4 + sizeof(struct udphdr) <= x->skb->len;
+		return pkt->l4 + sizeof(struct udphdr) <= x->skb->len ? 1 : -EINVAL;
 	}
 }
 
@@ -38,7 +41,7 @@ static bool lvs_drop_new(struct lvs_netns *ns)
 {
 	u32 rate = READ_ONCE(ns->defense.drop_rate);
 
-	return rate && (u32)atomic_inc_return(&ns->defense.drop_count) % rate == 0;
+	return rate && (u32)(atomic_inc_return(&ns->defense.drop_count) - 1) % rate == 0;
 }
 
 /* -------------------------------------------------------- who gets it: plain -- */
@@ -76,6 +79,15 @@ static u32 lvs_hash_here(const struct lvs_ctx *x)
 	return lvs_conn_hash(x->ns, x->pkt.af, x->pkt.proto, x->pkt.saddr.ip6, x->pkt.sport);
 }
 
+/* Where another CPU was faster, its connection has yet to see this packet. */
+static struct lvs_conn *lvs_publish_here(struct lvs_ctx *x, struct lvs_conn *cp)
+{
+	struct lvs_conn *there = lvs_conn_publish(cp, lvs_hash_here(x));
+
+	x->begun = there == cp && !x->quoted;
+	return there;
+}
+
 /* The connection of @x's packet to @dest, its first state set, in the table. */
 static struct lvs_conn *lvs_begin(struct lvs_ctx *x, struct lvs_service *svc,
 				  struct lvs_dest *dest, __be16 dport, struct lvs_conn *control)
@@ -89,9 +101,8 @@ static struct lvs_conn *lvs_begin(struct lvs_ctx *x, struct lvs_service *svc,
 	};
 	struct lvs_conn *cp;
 
-	/* UDP has but one state; with a template above the change to it says
-	 * that the client is real. */
-	if (x->pkt.proto == IPPROTO_UDP && !control && !x->quoted)
+	/* UDP has but one state. */
+	if (x->pkt.proto == IPPROTO_UDP && !x->quoted)
 		s.timeout = READ_ONCE(x->ns->timeout[LVS_ROW_UDP][LVS_UDP_NORMAL]);
 	cp = lvs_conn_new(x->ns, &s);
 	if (!cp) {
@@ -105,7 +116,7 @@ static struct lvs_conn *lvs_begin(struct lvs_ctx *x, struct lvs_service *svc,
 		return cp;
 	if (!x->quoted)
 		lvs_conn_packet(x, cp, LVS_DIR_IN);
-	return lvs_conn_publish(cp, lvs_hash_here(x));
+	return lvs_publish_here(x, cp);
 }
 
 static struct lvs_conn *lvs_schedule_plain(struct lvs_ctx *x, struct lvs_service *svc)
@@ -182,7 +193,6 @@ static struct lvs_conn *lvs_template_make(struct lvs_ctx *x, struct lvs_service 
 	struct lvs_pick p;
 
 	lvs_pick_of(x, &p);
-	memcpy(&p.saddr, spec->caddr, sizeof(p.saddr));
 	p.flags |= LVS_PICK_TEMPLATE;
 	s = lvs_sched_pick(&svc->pool, &p);
 	if (!s)
@@ -261,7 +271,7 @@ static struct lvs_conn *lvs_begin_bypass(struct lvs_ctx *x, struct lvs_service *
 	if (!cp || s.flags & IP_VS_CONN_F_ONE_PACKET)
 		return cp;
 	lvs_conn_packet(x, cp, LVS_DIR_IN);
-	return lvs_conn_publish(cp, lvs_hash_here(x));
+	return lvs_publish_here(x, cp);
 }
 
 static struct lvs_conn *lvs_leave(struct lvs_ctx *x, struct lvs_service *svc,
@@ -286,9 +296,10 @@ struct lvs_conn *lvs_schedule(struct lvs_ctx *x, unsigned int *verdict)
 {
 	struct lvs_service *svc;
 	struct lvs_conn *cp;
+	int may = lvs_may_begin(x);
 
-	*verdict = NF_ACCEPT;
-	if (!lvs_may_begin(x))
+	*verdict = may < 0 ? NF_DROP : NF_ACCEPT;
+	if (may <= 0)
 		return NULL;
 	svc = lvs_service_for(x->ns, x->pkt.af, x->skb->mark, x->pkt.proto, x->pkt.daddr.ip6,
 			      x->pkt.dport);

@@ -8,7 +8,7 @@
 #include <net/ip6_checksum.h>
 #include <net/ip6_route.h>
 #include <net/ip_tunnels.h>
-#include <net/netfilter/nf_conntrack.h>
+#include <net/netfilter/nf_conntrack_core.h>
 #include <net/udp.h>
 
 #include "lvs_private.h"
@@ -50,10 +50,22 @@ static u32 lvs_tunnel_overhead(const struct lvs_outer *o)
 	       (o->af == AF_INET ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
 }
 
+/* GUE's remote checksum offload covers what an outer sum would; a packet whose
+ * sum is complete has nothing to leave to the other end, and the sum stays. */
+static bool lvs_tunnel_sums(const struct lvs_dest *dest)
+{
+	u16 flags = READ_ONCE(dest->tun_flags);
+
+	if (flags & IP_VS_TUNNEL_ENCAP_FLAG_REMCSUM &&
+	    READ_ONCE(dest->tun_type) == IP_VS_CONN_F_TUNNEL_TYPE_GUE)
+		return true;
+	return flags & IP_VS_TUNNEL_ENCAP_FLAG_CSUM;
+}
+
 u32 lvs_tunnel_mtu(const struct lvs_dest *dest, u32 path_mtu)
 {
 	struct lvs_outer o = { .af = dest->server.af, .type = READ_ONCE(dest->tun_type),
-			       .csum = READ_ONCE(dest->tun_flags) & IP_VS_TUNNEL_ENCAP_FLAG_CSUM };
+			       .csum = lvs_tunnel_sums(dest) };
 	u32 overhead = lvs_tunnel_overhead(&o);
 
 	return path_mtu > overhead ? path_mtu - overhead : 0;
@@ -157,10 +169,14 @@ static u8 lvs_push_tunnel(struct sk_buff *skb, const struct lvs_outer *o)
 static void lvs_push_ip4(struct net *net, struct sk_buff *skb, const struct lvs_outer *o, u8 proto)
 {
 	struct iphdr *ip = skb_push(skb, sizeof(*ip));
+	u16 pieces;
 
 	skb_reset_network_header(skb);
 	skb->protocol = htons(ETH_P_IP);
+	/* What came in pieces goes in pieces. */
+	pieces = o->inner_proto == IPPROTO_IPIP ? IPCB(skb)->frag_max_size : 0;
 	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
+	IPCB(skb)->frag_max_size = pieces;
 	memset(ip, 0, sizeof(*ip));
 	ip->version = 4;
 	ip->ihl = 5;
@@ -170,7 +186,9 @@ static void lvs_push_ip4(struct net *net, struct sk_buff *skb, const struct lvs_
 	ip->protocol = proto;
 	ip->saddr = o->saddr.ip;
 	ip->daddr = o->daddr.ip;
+	/* With the sender's DF there is nothing to identify. */
 	ip_select_ident(net, skb, NULL);
+	skb->ignore_df = 1;
 	ip_local_out(net, NULL, skb);
 }
 
@@ -178,10 +196,14 @@ static void lvs_push_ip4(struct net *net, struct sk_buff *skb, const struct lvs_
 static void lvs_push_ip6(struct net *net, struct sk_buff *skb, const struct lvs_outer *o, u8 proto)
 {
 	struct ipv6hdr *ip = skb_push(skb, sizeof(*ip));
+	u16 pieces;
 
 	skb_reset_network_header(skb);
 	skb->protocol = htons(ETH_P_IPV6);
+	pieces = o->inner_proto == IPPROTO_IPV6 ? IP6CB(skb)->frag_max_size : 0;
 	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
+	IP6CB(skb)->frag_max_size = pieces;
+	skb->ignore_df = 1;
 	ip6_flow_hdr(ip, o->tos, 0);
 	ip->nexthdr = proto;
 	ip->hop_limit = o->ttl;
@@ -204,7 +226,6 @@ static unsigned int lvs_encapsulate(struct lvs_ctx *x, struct dst_entry *dst, st
 	if (iptunnel_handle_offloads(skb, lvs_gso_type(o)))
 		return NF_DROP;
 	proto = lvs_push_tunnel(skb, o);
-	skb->ignore_df = 1;
 	skb->ipvs_property = 1;
 	if (x->hook == NF_INET_LOCAL_IN) {
 		skb_orphan(skb);
@@ -240,10 +261,8 @@ unsigned int lvs_xmit_tunnel(struct lvs_ctx *x, struct lvs_conn *cp)
 	if (!dest)
 		return NF_DROP;
 	dst = lvs_route_dest(dest, &o.saddr);
-	if (!dst) {
-		lvs_icmp_unreach(x);
-		return NF_DROP;
-	}
+	if (!dst)
+		return lvs_no_route(x);
 	if (lvs_dst_is_local(dst, dest->server.af)) {
 		x->skb->ipvs_property = 1;
 		lvs_untrack(x->skb, cp);
@@ -252,14 +271,15 @@ unsigned int lvs_xmit_tunnel(struct lvs_ctx *x, struct lvs_conn *cp)
 	o.af = dest->server.af;
 	o.type = READ_ONCE(dest->tun_type);
 	o.port = READ_ONCE(dest->tun_port);
-	o.csum = READ_ONCE(dest->tun_flags) & IP_VS_TUNNEL_ENCAP_FLAG_CSUM;
+	o.csum = lvs_tunnel_sums(dest);
 	o.daddr = dest->server.addr;
-	if (!lvs_tunnel_fits(x, lvs_tunnel_mtu(dest, dst_mtu(dst))) || !lvs_take_hop(x))
+	if (!lvs_take_hop(x) || !lvs_tunnel_fits(x, lvs_tunnel_mtu(dest, dst_mtu(dst))))
 		return NF_DROP;
 	lvs_outer_from_inner(x, &o);
-	if (READ_ONCE(cp->flags) & IP_VS_CONN_F_NFCT)
-		nf_reset_ct(x->skb);
-	else
-		lvs_untrack(x->skb, cp);
+	/* The outer packet is a flow of its own, tracked like any. */
+	if (READ_ONCE(cp->flags) & IP_VS_CONN_F_NFCT &&
+	    nf_conntrack_confirm(x->skb) != NF_ACCEPT)
+		return NF_DROP;
+	nf_reset_ct(x->skb);
 	return lvs_encapsulate(x, dst, &o);
 }

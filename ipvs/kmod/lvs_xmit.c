@@ -73,14 +73,15 @@ static void lvs_rewrite_l4(struct sk_buff *skb, const struct lvs_pkt *pkt, __be1
 			   struct lvs_delta d, bool source)
 {
 	void *h = skb->data + pkt->l4;
-	__be16 *ports = h;
+	__be16 *ports = h, *ours = &ports[source ? 0 : 1];
+	bool moved = *ours != port;
 
-	ports[source ? 0 : 1] = port;
+	*ours = port;
 	if (pkt->proto == IPPROTO_TCP) {
 		lvs_move_l4_sum(skb, &((struct tcphdr *)h)->check, d, false);
 	} else if (pkt->proto == IPPROTO_UDP) {
 		lvs_move_l4_sum(skb, &((struct udphdr *)h)->check, d, true);
-	} else if (skb->ip_summed != CHECKSUM_PARTIAL) {
+	} else if (moved && skb->ip_summed != CHECKSUM_PARTIAL) {
 		lvs_sctp_sum(skb, pkt->l4);
 	}
 }
@@ -123,9 +124,8 @@ bool lvs_rewrite_skb(struct sk_buff *skb, const struct lvs_pkt *pkt, const __be3
 
 static __always_inline void lvs_untrack_here(struct sk_buff *skb, const struct lvs_conn *cp)
 {
-	if (cp && READ_ONCE(cp->flags) & IP_VS_CONN_F_NFCT)
-		return;
-	if (skb->_nfct == IP_CT_UNTRACKED)
+	/* What tracking has found invalid stays that for the rules behind us. */
+	if (!skb_nfct(skb) || (cp && READ_ONCE(cp->flags) & IP_VS_CONN_F_NFCT))
 		return;
 	nf_reset_ct(skb);
 	nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
@@ -170,21 +170,22 @@ static noinline void lvs_no_hop_left(struct lvs_ctx *x)
 #endif
 }
 
-/* Our own packets have not made a hop yet. */
 static __always_inline bool lvs_take_hop_here(struct lvs_ctx *x)
 {
 	struct sk_buff *skb = x->skb;
 
-	if (unlikely(x->hook == NF_INET_LOCAL_OUT))
-		return true;
 	if (unlikely(x->pkt.ttl <= 1)) {
 		lvs_no_hop_left(x);
 		return false;
 	}
 	if (x->pkt.af == AF_INET) {
-		if (unlikely(!lvs_writable(skb, x->pkt.l3 + sizeof(struct iphdr))))
+		/* To the end of the header, options included. */
+		if (unlikely(!lvs_writable(skb, x->pkt.l4)))
 			return false;
 		ip_decrease_ttl((struct iphdr *)(skb->data + x->pkt.l3));
+		/* The stack has filled options in and left the sum for later. */
+		if (unlikely(x->pkt.flags & LVS_PKT_OPTIONS))
+			ip_send_check((struct iphdr *)(skb->data + x->pkt.l3));
 	} else {
 		if (unlikely(!lvs_writable(skb, x->pkt.l3 + sizeof(struct ipv6hdr))))
 			return false;
@@ -308,9 +309,9 @@ static __always_inline unsigned int lvs_xmit_routed(struct lvs_ctx *x, struct lv
 		return lvs_deliver_local(x, cp, dst);
 	if (masq && unlikely(lvs_crosses_boundary(x, cp, false)))
 		return NF_DROP;
-	if (unlikely(lvs_too_big(x, dst_mtu(dst), true)))
-		return NF_DROP;
 	if (unlikely(!lvs_take_hop_here(x)))
+		return NF_DROP;
+	if (unlikely(lvs_too_big(x, dst_mtu(dst), true)))
 		return NF_DROP;
 	if (masq && !lvs_rewrite_skb(x->skb, &x->pkt, lvs_conn_addr(cp, LVS_REAL), cp->dport,
 				     cp->in, false))
@@ -331,8 +332,9 @@ static unsigned int lvs_xmit_bypass(struct lvs_ctx *x, struct lvs_conn *cp)
 	unsigned int verdict;
 
 	if (!dst)
-		return NF_DROP;
-	verdict = lvs_xmit_routed(x, cp, dst);
+		return lvs_no_route(x);
+	/* What is ours has nowhere to be passed on to. */
+	verdict = lvs_dst_is_local(dst, x->pkt.af) ? NF_DROP : lvs_xmit_routed(x, cp, dst);
 	/* lvs_send() borrowed it under RCU. */
 	dst_release(dst);
 	return verdict;
@@ -353,10 +355,15 @@ static noinline unsigned int lvs_xmit_other(struct lvs_ctx *x, struct lvs_conn *
 	}
 }
 
-static noinline unsigned int lvs_no_route(struct lvs_ctx *x)
+/* As for any packet whose next hop cannot be had. */
+noinline unsigned int lvs_no_route(struct lvs_ctx *x)
 {
 	if (x->pkt.af == AF_INET)
 		icmp_send(x->skb, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
+#if IS_ENABLED(CONFIG_IPV6)
+	else
+		lvs_icmp6(x, ICMPV6_DEST_UNREACH, ICMPV6_ADDR_UNREACH, 0);
+#endif
 	return NF_DROP;
 }
 
@@ -388,7 +395,9 @@ bool lvs_reroute(struct lvs_ctx *x)
 		return true;
 	if (x->pkt.af == AF_INET) {
 #ifdef CONFIG_IP_MULTIPLE_TABLES
-		if (!local && !net->ipv4.fib_has_custom_rules)
+		/* What record-route writes is read from the route. */
+		if (!local && !net->ipv4.fib_has_custom_rules &&
+		    !(x->pkt.flags & LVS_PKT_OPTIONS))
 			return true;
 #endif
 		if (!READ_ONCE(x->ns->sysctl.snat_reroute) && !local)
@@ -410,13 +419,13 @@ unsigned int lvs_reply(struct lvs_ctx *x, struct lvs_conn *cp)
 {
 	struct sk_buff *skb = x->skb;
 
+	lvs_count_out(cp->dest, skb->len);
 	if (lvs_conn_fwd(cp) != IP_VS_CONN_F_MASQ) {
 		lvs_conn_packet(x, cp, LVS_DIR_OUT);
 		skb->ipvs_property = 1;
 		lvs_untrack(skb, cp);
 		return NF_ACCEPT;
 	}
-	lvs_count_out(cp->dest, skb->len);
 	if (!lvs_rewrite_skb(skb, &x->pkt, lvs_conn_addr(cp, LVS_VIRTUAL), cp->vport,
 			     lvs_delta_invert(cp->in), true))
 		return NF_DROP;
