@@ -164,6 +164,8 @@ int lvs_service_add(struct lvs_netns *ns, const struct lvs_svc_key *key,
 		    const struct lvs_svc_cfg *cfg, struct lvs_service **out);
 /* [config] same errors but -EEXIST; the service is untouched by a failure. */
 int lvs_service_edit(struct lvs_service *svc, const struct lvs_svc_cfg *cfg);
+/* [config] What add and edit say before they do anything. */
+int lvs_service_would(u16 af, const struct lvs_svc_cfg *cfg);
 /* [config] @svc must not be used afterwards. */
 void lvs_service_del(struct lvs_service *svc);
 /* [config] All of them. */
@@ -202,10 +204,12 @@ struct lvs_dest {
 	struct lvs_counts zero;
 	struct lvs_svc_key svc_key;	/* to recognise it in the trash */
 	u32 svc_id;
-	struct list_head trash;
 	unsigned long idle_since;	/* jiffies; 0 while connections hold it */
 	unsigned long left;		/* grace period state when it left */
-	struct rcu_head rcu;
+	union {
+		struct list_head trash;
+		struct rcu_head rcu;	/* out of the trash, too */
+	};
 };
 
 static inline struct lvs_dest *lvs_dest_of(struct lvs_server *s)
@@ -223,6 +227,10 @@ int lvs_dest_add(struct lvs_service *svc, const struct lvs_dest_key *key,
 /* [config] the same checks, -ENOENT instead of -EEXIST. */
 int lvs_dest_edit(struct lvs_service *svc, const struct lvs_dest_key *key,
 		  const struct lvs_dest_cfg *cfg);
+/* [config] What adding it to @svc (NULL: one of family @svc_af that is yet to be
+ * made), or editing it if it is there, says before anything is done. */
+int lvs_dest_would(struct lvs_netns *ns, struct lvs_service *svc, u16 svc_af,
+		   const struct lvs_dest_key *key, const struct lvs_dest_cfg *cfg);
 /* [config] -ENOENT. */
 int lvs_dest_del(struct lvs_service *svc, const struct lvs_dest_key *key);
 /* [config] Newest first: the first dest with server.id < *id (start with

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * BATCH of LVSD_IPVS: all steps or none.  First everything is parsed (lvs_batch.c), then all
- * that can fail is done (services and servers added and changed) with a record
- * of how to undo it, and last what cannot fail: removals.  So undoing never has
- * to bring anything back that is gone, with its counters and connections.
+ * BATCH of LVSD_IPVS: all steps or none.  First everything is parsed (lvs_batch.c)
+ * and checked, then all that can still fail, for want of memory, is done (services
+ * and servers added and changed) with a record of how to undo it, and last what
+ * cannot fail: removals.  So a wrong batch is never seen by a packet, undoing
+ * never has to bring anything back that is gone, with its counters and
+ * connections, and a service whose servers are replaced has at every moment the
+ * old ones, or the new ones, or for an instant both: never none.
  */
 #include <linux/bsearch.h>
 #include <linux/delay.h>
@@ -24,7 +27,7 @@ struct lvs_undo {
 	};
 };
 
-/* ------------------------------------------------------- what can still fail */
+/* ----------------------------------------- what is there, and what is wrong */
 
 static void lvs_svc_cfg_of(const struct lvs_service *svc, struct lvs_svc_cfg *cfg)
 {
@@ -65,14 +68,47 @@ static bool lvs_dest_is_so(const struct lvs_dest_cfg *a, const struct lvs_dest_c
 	       a->tun_port == b->tun_port && a->tun_flags == b->tun_flags;
 }
 
+static int lvs_check_service(struct lvs_batch *b, struct lvs_step *s)
+{
+	s->svc = lvs_service_find(b->ns, &s->key);
+	if (lvs_is_full(s))
+		return lvs_service_would(s->key.af, &s->cfg);
+	return s->svc ? 0 : -ESRCH;
+}
+
+/* Whatever does not depend on memory. */
+static int lvs_batch_check(struct lvs_batch *b)
+{
+	u32 n, i;
+	int err;
+
+	for (n = 0; n < b->n_steps; n++) {
+		struct lvs_step *s = &b->steps[n];
+
+		err = lvs_check_service(b, s);
+		if (err)
+			return lvs_batch_fail(b, s->attr, n, U32_MAX, err);
+		for (i = 0; i < s->count; i++) {
+			const struct lvs_want *w = &b->wants[s->first + i];
+
+			err = lvs_dest_would(b->ns, s->svc, s->key.af, &w->key, &w->cfg);
+			if (err)
+				return lvs_batch_fail(b, w->attr, n, i, err);
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
+/* ---------------------------------------------- what can fail for want of memory */
+
 static int lvs_apply_service(struct lvs_batch *b, struct lvs_step *s)
 {
 	struct lvs_undo *undo = &b->undo[b->n_undo];
 	int err;
 
-	s->svc = lvs_service_find(b->ns, &s->key);
 	if (!lvs_is_full(s))
-		return s->svc ? 0 : -ESRCH;
+		return 0;
 	if (!s->svc) {
 		undo->op = LVS_UNDO_SVC_ADD;
 		err = lvs_ctl_service_add(b->ns, &s->key, &s->cfg, &s->svc);
@@ -216,6 +252,9 @@ static int lvs_batch_run(struct lvs_batch *b, const struct nlattr *expect)
 
 	if (expect && nla_get_u64(expect) != b->ns->genid)
 		return -ESTALE;
+	err = lvs_batch_check(b);
+	if (err)
+		return err;
 	lvs_events_hold(b->ns, &held);
 	err = lvs_batch_apply(b);
 	if (err)

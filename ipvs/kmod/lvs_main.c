@@ -25,9 +25,12 @@ static int __init lvs_init(void)
 	err = lvs_conn_caches_init();
 	if (err)
 		goto free_wq;
-	err = lvs_netns_register();
+	err = lvs_dest_cache_init();
 	if (err)
 		goto free_caches;
+	err = lvs_netns_register();
+	if (err)
+		goto free_dests;
 	err = lvs_route_init();
 	if (err)
 		goto free_netns;
@@ -46,8 +49,10 @@ free_route:
 	lvs_route_exit();
 free_netns:
 	lvs_netns_unregister();
-free_caches:
 	rcu_barrier();
+free_dests:
+	lvs_dest_cache_exit();
+free_caches:
 	lvs_conn_caches_exit();
 free_wq:
 	destroy_workqueue(lvs_wq);
@@ -64,6 +69,7 @@ static void __exit lvs_exit(void)
 	rcu_barrier();
 	destroy_workqueue(lvs_wq);
 	rcu_barrier();
+	lvs_dest_cache_exit();
 	lvs_conn_caches_exit();
 }
 

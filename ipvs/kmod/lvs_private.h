@@ -26,6 +26,8 @@ struct lvs_service *lvs_service_for(struct lvs_netns *ns, u16 af, u32 fwmark, u1
 				    const __be32 *addr, __be16 port);	/* [packet] */
 
 /* -------- lvs_dest.c */
+int lvs_dest_cache_init(void);
+void lvs_dest_cache_exit(void);
 int lvs_dest_tables_init(struct lvs_netns *ns);
 void lvs_dest_tables_free(struct lvs_netns *ns);
 /* [config] Out of @svc, into the trash; the scheduler is told if @tell. */

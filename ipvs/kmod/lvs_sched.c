@@ -3,6 +3,8 @@
  * namespace's mutex and may sleep. */
 #include "lvs_sched.h"
 
+enum { LVS_PICK_TRIES = 64 };
+
 static const struct lvs_sched_ops *const lvs_schedulers[] = {
 	&lvs_sched_rr, &lvs_sched_wrr, &lvs_sched_lc, &lvs_sched_wlc, &lvs_sched_lblc,
 	&lvs_sched_lblcr, &lvs_sched_dh, &lvs_sched_sh, &lvs_sched_sed, &lvs_sched_nq,
@@ -159,6 +161,28 @@ void lvs_sched_server_removed(struct lvs_pool *pool, struct lvs_server *s)
 
 	if (inst && inst->ops->server_removed)
 		inst->ops->server_removed(inst, s);
+	/* Before @s becomes ineligible. */
+	smp_store_release(&pool->removals, pool->removals + 1);
+}
+
+struct lvs_server *lvs_sched_pick_again(struct lvs_pool *pool, const struct lvs_pick *p,
+					u32 removals)
+{
+	struct lvs_sched_inst *inst;
+	struct lvs_server *s = NULL;
+	u32 tries, now;
+
+	for (tries = 0; !s && tries < LVS_PICK_TRIES; tries++) {
+		smp_rmb();
+		now = READ_ONCE(pool->removals);
+		if (now == removals)
+			break;
+		removals = now;
+		smp_rmb();
+		inst = rcu_dereference(pool->inst);
+		s = inst ? inst->ops->pick(inst, p) : NULL;
+	}
+	return s;
 }
 
 void lvs_sched_server_free(struct lvs_server *s)

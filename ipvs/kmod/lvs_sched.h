@@ -61,6 +61,7 @@ struct lvs_pool {
 	struct list_head servers;	/* newest first */
 	u32 n_servers;
 	u32 flags;			/* IP_VS_SVC_F_*; READ_ONCE */
+	u32 removals;			/* of servers, so far; READ_ONCE */
 	u16 af;
 	struct lvs_sched_inst __rcu *inst;	/* NULL: scheduler "none" */
 	const struct lvs_sched_env *env;
@@ -95,8 +96,8 @@ struct lvs_sched_ops {
 	void (*stop)(struct lvs_sched_inst *inst);
 	/* @s is in the list already.  An error takes it out again. */
 	int (*server_added)(struct lvs_sched_inst *inst, struct lvs_server *s);
-	/* @s has left the list; picks may still see it for a grace period, its
-	 * node is freed after that. */
+	/* @s has left the list and is still AVAILABLE, but not for long; picks may
+	 * see it for a grace period, its node is freed after that. */
 	void (*server_removed)(struct lvs_sched_inst *inst, struct lvs_server *s);
 	/* Weight or OVERLOAD by edit; the service's flags (then @s is NULL). */
 	void (*server_edited)(struct lvs_sched_inst *inst, struct lvs_server *s);
@@ -178,12 +179,20 @@ void lvs_sched_edited(struct lvs_pool *pool, struct lvs_server *s);
 void lvs_sched_tick(struct lvs_pool *pool, unsigned long now);
 const char *lvs_sched_name(const struct lvs_pool *pool);
 
+/* Once more, while servers went since there were @removals. */
+struct lvs_server *lvs_sched_pick_again(struct lvs_pool *pool, const struct lvs_pick *p,
+					u32 removals);
+
+/* A pick may find one that was there when it began to look and is not any more,
+ * though others have come long since: NULL only counts if nobody went meanwhile. */
 static inline struct lvs_server *lvs_sched_pick(struct lvs_pool *pool,
 						const struct lvs_pick *p)
 {
+	u32 removals = smp_load_acquire(&pool->removals);
 	struct lvs_sched_inst *inst = rcu_dereference(pool->inst);
+	struct lvs_server *s = inst ? inst->ops->pick(inst, p) : NULL;
 
-	return inst ? inst->ops->pick(inst, p) : NULL;
+	return likely(s) ? s : lvs_sched_pick_again(pool, p, removals);
 }
 
 /* Must be called under rcu_read_lock() with bh disabled, after the atomics of

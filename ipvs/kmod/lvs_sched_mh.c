@@ -261,7 +261,7 @@ static int mh_index(struct lvs_mh *mh, u32 *index)
 	return 0;
 }
 
-/* Weight or OVERLOAD moved.  Looks again after writing, as others look at what
+/* Weight or OVERLOAD moved, or it came or goes.  Looks again after writing, as others look at what
  * is written without the lock. */
 static void mh_count(struct lvs_sched_inst *inst, struct lvs_server *s)
 {
@@ -272,7 +272,7 @@ static void mh_count(struct lvs_sched_inst *inst, struct lvs_server *s)
 	if (!node)
 		return;
 	spin_lock_bh(&inst->lock);
-	while ((now = lvs_server_eligible(s)) != node->counted) {
+	while ((now = READ_ONCE(node->index) && lvs_server_eligible(s)) != node->counted) {
 		WRITE_ONCE(mh->eligible, now ? mh->eligible + 1 : mh->eligible - 1);
 		WRITE_ONCE(node->counted, now);
 		smp_mb();
@@ -293,7 +293,7 @@ static int mh_seat(struct lvs_sched_inst *inst, struct lvs_server *s)
 	if (err)
 		return err;
 	smp_store_release(&mh_servers_held(mh)->at[index], s);
-	node->index = index + 1;
+	WRITE_ONCE(node->index, index + 1);
 	node->share = (u32)max(s->weight, 0);
 	mh_count(inst, s);
 	return 0;
@@ -353,11 +353,11 @@ static void mh_removed(struct lvs_sched_inst *inst, struct lvs_server *s)
 	struct lvs_mh *mh = lvs_sched_priv(inst);
 	struct lvs_mh_node *node = lvs_sched_node(inst, s);
 
-	mh_count(inst, s);
 	if (!node || !node->index)
 		return;
 	WRITE_ONCE(mh_servers_held(mh)->at[node->index - 1], NULL);
-	node->index = 0;
+	WRITE_ONCE(node->index, 0);
+	mh_count(inst, s);
 	if (node->share)
 		mh_rebuild(inst);
 }
@@ -381,7 +381,8 @@ static void mh_counts(struct lvs_sched_inst *inst, struct lvs_server *s)
 	const struct lvs_mh_node *node = lvs_sched_node(inst, s);
 
 	smp_mb__after_atomic();
-	if (node && READ_ONCE(node->counted) != lvs_server_eligible(s))
+	if (node && READ_ONCE(node->index) &&
+	    READ_ONCE(node->counted) != lvs_server_eligible(s))
 		mh_count(inst, s);
 }
 

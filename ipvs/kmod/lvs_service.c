@@ -131,6 +131,13 @@ static int lvs_svc_check(u16 af, const struct lvs_svc_cfg *cfg,
 	return 0;
 }
 
+int lvs_service_would(u16 af, const struct lvs_svc_cfg *cfg)
+{
+	const struct lvs_sched_ops *ops;
+
+	return lvs_svc_check(af, cfg, &ops);
+}
+
 /* Seconds to jiffies without stock's overflow. */
 static u32 lvs_seconds(u32 seconds)
 {

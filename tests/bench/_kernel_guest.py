@@ -23,7 +23,7 @@ from pathlib import Path
 GENERATOR, DIRECTOR = "pg0", "director"
 VIP, VIP6 = "172.16.0.0", "2001:db8:f::1"
 SERVER, SERVER6 = "10.2.0.1", "2001:db8:2::1"
-SCHEDULERS = "rr wrr lc wlc sed nq lblc lblcr dh sh mh fo ovf".split()
+SCHEDULERS = "rr wrr lc wlc sed nq lblc lblcr dh sh mh fo ovf twos".split()
 METHODS = {"NAT": 0, "DR": 3, "TUN": 2}
 OPTION = {"NAT": "-m", "DR": "-g", "TUN": "-i"}
 FLOWS = 64

@@ -25,7 +25,7 @@ def run(ctx) -> list[dict]:
         subprocess.run([*COMPILE, "-o", load, HERE / "_kernel_load.cpp"], check=True)
         command = ["/usr/bin/python3", HERE / "_kernel_guest.py", load, "stock", *(["ours"] if ours else []),
                    "--scale", scale, *parts]
-        text = ctx.vm(command, "--icount", "--memory", "3072", "--timeout", "900",
+        text = ctx.vm(command, "--icount", "--memory", "3072", "--timeout", "1800",
                       "--ipvs", "bundled" if ours else "none")
     return rows([json.loads(line) for line in text.splitlines() if line.startswith("{")])
 
@@ -37,7 +37,7 @@ FLAT = {
     "new of 100000 services to 1": ("new of services/100000", "new of services/1", 1.05),
     "add a service to 100000 to the first": ("add service/100000", "add service/1", 1.05),
 }
-SCHEDULERS = "rr wrr lc wlc sed nq lblc lblcr dh sh mh fo ovf".split()
+SCHEDULERS = "rr wrr lc wlc sed nq lblc lblcr dh sh mh fo ovf twos".split()
 
 
 def rows(results: list[dict]) -> list[dict]:

@@ -546,6 +546,26 @@ static void test_rates(void)
 	CHECK(!((r.inpps + 0x1FF) >> LVS_RATE_PKT_SHIFT));
 }
 
+/* Sleeping through many epochs at once is what blending in nothing each time is,
+ * but for what the rounding of each time took: less than four units. */
+static void test_rate_sleep(void)
+{
+	u64 avg, step;
+	u32 idle, i;
+
+	for (avg = 1; avg < 1ULL << 55; avg = avg * 3 + 1) {
+		step = avg;
+		for (idle = 0; idle <= LVS_RATE_FORGET; idle++) {
+			u64 at_once = lvs_sleep(avg, idle);
+
+			CHECK(at_once + 1 + (avg >> 28) >= step && at_once <= step + 4 + (avg >> 28));
+			step = lvs_blend(step, 0);
+		}
+	}
+	for (i = 1; i < ARRAY_SIZE(lvs_leaves); i++)
+		CHECK(lvs_leaves[i] - (lvs_leaves[i - 1] * 3ULL) / 4 <= 1);
+}
+
 int main(void)
 {
 	srandom(1);
@@ -563,6 +583,7 @@ int main(void)
 	test_icmp_tunnel();
 	test_parse_noise();
 	test_rates();
+	test_rate_sleep();
 	puts("ok");
 	return 0;
 }

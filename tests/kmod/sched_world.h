@@ -93,10 +93,10 @@ static struct lvs_server *world_add_addr(struct world *w, int weight, u32 addr)
 
 static void world_unlink(struct world *w, struct lvs_server *s)
 {
-	s->flags &= ~LVS_SERVER_AVAILABLE;
 	list_del_rcu(&s->list);
 	w->pool.n_servers--;
 	lvs_sched_server_removed(&w->pool, s);
+	s->flags &= ~LVS_SERVER_AVAILABLE;
 	synchronize_rcu();
 	lvs_sched_server_free(s);
 	free(s);

@@ -25,6 +25,7 @@ GROUPS = {
     "cluster": ("iproute2", "iputils-ping", "procps"),
     "module": ("make", "gcc-12", "kmod", "xz-utils"),
     "debug-kernel": ("make", "gcc-12", "bison", "flex", "bc", "libelf-dev", "libssl-dev", "kmod", "xz-utils", "perl"),
+    "sparse": ("sparse",),
     "demo": ("ipvsadm",),
     "package": ("debootstrap", "lintian", "mandoc", "fakeroot", "dpkg-dev"),
     "compare": ("keepalived",),

@@ -29,7 +29,8 @@
  * Servers that stay keep their counters, connections and place; what is the same
  * already is left alone.  New ones come in front in the order given, as with one
  * NEW_DEST after the other; what has to go goes last.  With EXPECT the request is
- * only done while that is the generation, else ESTALE.
+ * only done while that is the generation, else ESTALE.  Packets never see a batch
+ * that is wrong, nor a service without servers that has some before and after.
  *
  * Success answers with one BATCH message with GENERATION.  A failure in a step
  * answers with one BATCH message with ERROR (positive errno), STEP and, if it was
