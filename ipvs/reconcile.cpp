@@ -250,7 +250,10 @@ void Reconcile::begin_changed(Time now, Effects& out) {
 
 // Changes that were made before the table was read are among them.
 void Reconcile::take_changes(const Changes& changes) {
-    if (changes.lost) lose_track();
+    if (changes.lost) {
+        lose_track();
+        look_again_ = true;
+    }
     for (const auto& change : changes.changes) {
         if (!at_ || change.generation <= *at_) continue;
         if (change.generation != *at_ + 1) {

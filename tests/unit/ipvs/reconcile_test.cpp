@@ -177,6 +177,37 @@ TEST_F(ReconcileTest, TroubleIsToldAndTriedAgainLaterAndLater) {
     EXPECT_EQ(machine_.deadline(), now_ + 10s);
 }
 
+TEST_F(ReconcileTest, AModuleThatComesIsNotWaitedFor) {
+    want(one(kWeb));
+    read(fail(std::errc::protocol_not_supported, "ipvs: none"));
+    EXPECT_EQ(after([&](Effects& out) { machine_.on_changes(now_, {true, {}}, out); }), "read-all");
+    EXPECT_EQ(read(Table{}), "store apply");
+}
+
+TEST_F(ReconcileTest, ARefusedServiceIsTriedLaterAndDriftOfOthersIsRepairedMeanwhile) {
+    auto both = one(kWeb);
+    both.merge(one(kMail));
+    want(both);
+    read(Table{});
+    ApplyReport report;
+    report.errors.push_back(
+        {{Verb::add_service, kMail, {}, {}, {}}, {std::make_error_code(std::errc::invalid_argument), "x"}});
+    applied(report);
+    EXPECT_EQ(read(one(kWeb)), "troubled");
+    EXPECT_EQ(machine_.refused(), std::set{kMail});
+    EXPECT_FALSE(machine_.is_settled());
+    EXPECT_EQ(after([&](Effects& out) { machine_.look_now(now_, out); }), "read-all");
+    EXPECT_EQ(read(Table{}), "drifted apply");
+    EXPECT_EQ(last<StartApply>().job.commands.size(), 2U) << "not what is refused: its time has not come";
+    applied();
+    EXPECT_EQ(read(one(kWeb)), "applied");
+    EXPECT_EQ(at(1s), "read-all");
+    EXPECT_EQ(read(one(kWeb)), "apply") << "now it has";
+    applied();
+    EXPECT_EQ(read(both), "applied recovered");
+    EXPECT_TRUE(machine_.is_settled());
+}
+
 TEST_F(ReconcileTest, ARefusedCommandIsTroubleAndTheRestStands) {
     want(one(kWeb));
     read(Table{});
