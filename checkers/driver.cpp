@@ -83,6 +83,7 @@ struct Driver::Check {
     std::uint32_t run_number = 0;
     Time due{};      // when the next run should start, or the current one should have
     Time started{};  // of the current or last run
+    Duration lag{};  // how late it started
     Time ended{};    // of the last run
     Duration latency{};
     Verdict last{.outcome = Outcome::unchecked, .reason = "not checked yet"};
@@ -203,6 +204,7 @@ void Driver::begin(Check& check, Time now) {
 }
 
 void Driver::start(Check& check, Time now, Fd made) {
+    check.lag = std::max(Duration{}, now - check.due);
     counters_.lag.add(now - check.due);
     begin(check, now);
     if (has_no_socket(check.plan->transport())) {
@@ -351,6 +353,7 @@ std::optional<Status> Driver::take_status(CheckId id) {
                   .advice = check->last.advice,
                   .certificate_days = check->last.certificate_days,
                   .latency = check->latency,
+                  .lag = check->lag,
                   .at = check->ended,
                   .runs = check->runs,
                   .failures = check->failures,

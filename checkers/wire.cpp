@@ -86,6 +86,7 @@ void put_entry(Writer& out, const Status& value) {
     out.boolean(value.certificate_days.has_value());
     if (value.certificate_days) out.number(static_cast<std::uint32_t>(*value.certificate_days));
     out.duration(value.latency);
+    out.duration(value.lag);
     out.duration(value.at.time_since_epoch());
     out.number(value.runs);
     out.number(value.failures);
@@ -101,6 +102,7 @@ void get_entry(Reader& in, Status& value) {
     value.advice = in.choice<Advice>(2);
     if (in.boolean()) value.certificate_days = static_cast<std::int32_t>(in.number<std::uint32_t>());
     value.latency = in.duration();
+    value.lag = in.duration();
     value.at = Time(in.duration());
     value.runs = in.number<std::uint64_t>();
     value.failures = in.number<std::uint64_t>();

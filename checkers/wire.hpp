@@ -53,6 +53,7 @@ struct Status {
     Advice advice = Advice::none;
     std::optional<std::int32_t> certificate_days;
     Duration latency{};
+    Duration lag{};  // actual start - scheduled start
     Time at{};
     std::uint64_t runs = 0;
     std::uint64_t failures = 0;
@@ -66,7 +67,7 @@ namespace lvs::checkers::wire {
 
 inline constexpr std::size_t kMaxMessage = std::size_t{96} * 1024;
 inline constexpr std::uint32_t kMaxChecks = 1'000'000;
-inline constexpr std::uint32_t kVersion = 2;
+inline constexpr std::uint32_t kVersion = 3;
 inline constexpr std::size_t kMaxAsks = 1024;    // in one message
 inline constexpr std::size_t kMaxSockets = 250;  // in one message; the kernel takes 253
 

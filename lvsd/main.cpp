@@ -12,6 +12,7 @@
 #include "lvsd/app/app.hpp"
 #include "lvsd/base/log.hpp"
 #include "lvsd/config/config.hpp"
+#include "lvsd/dbus/dbus.hpp"
 #include "lvsd/runtime/runtime.hpp"
 #include "lvsd/state/state.hpp"
 
@@ -23,6 +24,7 @@ struct Arguments {
     bool print_effective = false;
     bool print_schema = false;
     bool print_manual = false;
+    std::string print_interface;
     bool json = false;
     std::string log_level = "info";
 };
@@ -52,6 +54,9 @@ void declare(CLI::App& cli, Arguments& arguments) {
                  "print the configuration with every default written out and exit");
     cli.add_flag("--print-schema", arguments.print_schema, "print the JSON schema of the configuration and exit");
     cli.add_flag("--print-manual", arguments.print_manual, "print lvsd.toml(5) in roff and exit");
+    cli.add_option("--print-dbus-interface", arguments.print_interface,
+                   "print the introspection XML of one of lvsd's D-Bus interfaces and exit")
+        ->type_name("NAME");
     cli.add_option("--socket", options.socket_path, "private socket for lvsctl")->capture_default_str();
     cli.add_option("--state-dir", options.state_dir, "where lvsd remembers what is its own")->capture_default_str();
     cli.add_option("--checker", options.checker_path, "the program that runs the checks")->capture_default_str();
@@ -85,6 +90,13 @@ int run_daemon(const Arguments& arguments, lvs::config::Config config) {
     return lvs::app::run(arguments.options, std::move(config));
 }
 
+int print_interface(const std::string& name) {
+    const auto xml = lvs::dbus::introspection(name);
+    if (xml.empty()) fmt::print(stderr, "lvsd: there is no D-Bus interface {}; lvsd/dbus/api.md lists them\n", name);
+    fmt::print("{}", xml);
+    return xml.empty() ? 1 : 0;
+}
+
 int run(const Arguments& arguments) {
     if (arguments.print_schema) {
         fmt::print("{}\n", lvs::config::json_schema(lvs::checkers::kinds()));
@@ -94,6 +106,7 @@ int run(const Arguments& arguments) {
         fmt::print("{}", lvs::config::manual(lvs::checkers::kinds()));
         return 0;
     }
+    if (!arguments.print_interface.empty()) return print_interface(arguments.print_interface);
     auto loaded = lvs::app::load(arguments.options.config_path);
     if (arguments.check && arguments.json) {
         print_check(arguments.options.config_path, loaded);

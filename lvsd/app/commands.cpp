@@ -97,10 +97,6 @@ std::string to_json(const engine::Plan& plan) {
     return json::serialize(out);
 }
 
-std::int64_t clock_offset() {
-    return wall_clock_ns() - monotonic_now().time_since_epoch().count();
-}
-
 // "SERVICE/SERVER", "SERVER" (of every service that has it); a SERVER without port: whatever its port.
 struct Target {
     std::string service;  // empty: all
@@ -256,7 +252,7 @@ dbus::Answer Daemon::override_servers(const dbus::Command& command) {
 
 bool Daemon::store_overrides() {
     const auto stored = write_file_atomically(options_.state_dir + "/overrides",
-                                              encode_overrides(engine_.overrides(), clock_offset()));
+                                              encode_overrides(engine_.overrides(), wall_offset_ns()));
     if (!stored)
         tell(daemon_event(ev::override_lost, Level::error,
                           to_string(stored.error()) + ", ignoring: the override holds until lvsd stops"));
@@ -267,7 +263,7 @@ void Daemon::load_overrides() {
     const auto path = options_.state_dir + "/overrides";
     const auto text = read_file(path);
     if (!text && text.error().code == std::errc::no_such_file_or_directory) return;
-    auto parsed = text ? parse_overrides(*text, clock_offset()) : std::unexpected(text.error());
+    auto parsed = text ? parse_overrides(*text, wall_offset_ns()) : std::unexpected(text.error());
     if (!parsed) {
         tell(daemon_event(ev::override_lost, Level::error, to_string(parsed.error()) + ", ignoring the file"));
         return;

@@ -72,11 +72,12 @@ void Daemon::watch_drains() {
 }
 
 void Daemon::on_table() {
-    if (stopping_ || engine_.draining().empty()) return;
+    if (stopping_) return;
+    touch();  // counters and rates are new
+    if (engine_.draining().empty()) return;
     engine::Changes changes;
     engine_.on_kernel(monotonic_now(), reconciler_->table(), changes);
     after_engine(changes);
-    touch();
 }
 
 // ---- services and routers

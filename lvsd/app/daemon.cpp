@@ -319,6 +319,7 @@ void Daemon::show() {
     dirty_ = false;
     shown_at_ = monotonic_now();
     facts_.ipvs.refused = reconciler_->refused().size();
+    facts_.wall_offset_ns = steady_offset(facts_.wall_offset_ns, wall_offset_ns());
     facts_.ipvs.available = facts_.ipvs.last_error.empty() && reconciler_->is_settled();
     const auto pids = checkers_->pids();
     facts_.worker.pid = pids.empty() ? 0 : static_cast<std::uint32_t>(pids.front());

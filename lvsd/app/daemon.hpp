@@ -30,6 +30,7 @@ namespace lvs::app {
 struct Facts {
     std::string hostname;
     std::int64_t started_ns = 0;
+    std::int64_t wall_offset_ns = 0;  // wall clock minus monotonic, see steady_offset()
     state::ConfigStatus config;
     state::WorkerStatus worker;
     state::IpvsStatus ipvs;
@@ -158,6 +159,11 @@ private:
     bool drain_armed_ = false;
     std::string last_status_;
 };
+
+[[nodiscard]] std::int64_t wall_offset_ns();  // wall clock minus monotonic, as they are now
+// The offset to show times by: the one used before, unless the wall clock was set. Measured anew for each snapshot it
+// would differ a little each time, and every time of every object with it.
+[[nodiscard]] std::int64_t steady_offset(std::int64_t before_ns, std::int64_t measured_ns);
 
 [[nodiscard]] state::Snapshot build_snapshot(const Facts& facts, const engine::Engine& engine,
                                              const checkers::WorkerClient* checkers,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <unistd.h>
 
+#include <cstdlib>
 #include <map>
 
 #include "lvsd/app/convert.hpp"
@@ -9,9 +10,13 @@
 namespace lvs::app {
 namespace {
 
-state::WallTime wall(Time time) {
-    return time == Time{} ? state::WallTime{} : state::WallTime(Duration(wall_clock_ns_of(time)));
-}
+// Makes wall-clock times of ours, always the same of the same.
+struct Wall {
+    std::int64_t offset = 0;  // nanoseconds
+    state::WallTime operator()(Time time) const {
+        return time == Time{} ? state::WallTime{} : state::WallTime(time.time_since_epoch() + Duration(offset));
+    }
+};
 
 state::RouterState router_state(const vrrp::RouterStatus& status) {
     if (status.waiting != vrrp::Waiting::none) return state::RouterState::waiting;
@@ -46,7 +51,7 @@ std::string reason(const vrrp::RouterStatus& status) {
     return out;
 }
 
-void add_details(state::RouterInstance& out, const vrrp::RouterStatus& status) {
+void add_details(state::RouterInstance& out, const vrrp::RouterStatus& status, Wall wall) {
     out.held = status.held;
     out.yields = status.yields;
     for (const auto& track : status.tracks)
@@ -74,7 +79,7 @@ state::SpeakerStatus speaker_status(const vrrp::Snapshot& known) {
     return out;
 }
 
-state::RouterInstance instance(const config::VirtualRouter& router, const vrrp::RouterStatus& status) {
+state::RouterInstance instance(const config::VirtualRouter& router, const vrrp::RouterStatus& status, Wall wall) {
     state::RouterInstance out;
     out.family = status.family;
     out.state = router_state(status);
@@ -91,11 +96,11 @@ state::RouterInstance instance(const config::VirtualRouter& router, const vrrp::
     out.transitions = status.counters.became_master;
     out.adverts_sent = status.counters.adverts_sent;
     out.adverts_received = status.counters.adverts_received;
-    add_details(out, status);
+    add_details(out, status, wall);
     return out;
 }
 
-std::vector<state::Router> routers(const config::Config& config, const vrrp::Snapshot& speaker) {
+std::vector<state::Router> routers(const config::Config& config, const vrrp::Snapshot& speaker, Wall wall) {
     std::map<std::string, std::vector<vrrp::RouterStatus>> known;
     for (const auto& status : speaker.routers)
         known[status.name].push_back(status);
@@ -106,7 +111,7 @@ std::vector<state::Router> routers(const config::Config& config, const vrrp::Sna
         shown.interface = router.interface;
         shown.vrid = router.vrid.value();
         for (const auto& status : known[router.name])
-            shown.instances.push_back(instance(router, status));
+            shown.instances.push_back(instance(router, status, wall));
     }
     return out;
 }
@@ -148,7 +153,7 @@ state::CheckState check_state(checkers::State value) {
     return state::CheckState::starting;
 }
 
-state::Check check(const engine::CheckWanted& wanted, const checkers::CheckInfo* info) {
+state::Check check(const engine::CheckWanted& wanted, const checkers::CheckInfo* info, Wall wall) {
     state::Check out;
     out.kind = wanted.check.kind;
     out.target = to_string(wanted.target);
@@ -158,17 +163,41 @@ state::Check check(const engine::CheckWanted& wanted, const checkers::CheckInfo*
     const bool has_run = info->status.at != Time{};
     out.reason = has_run ? info->status.reason : info->last.reason;
     out.latency = has_run ? info->status.latency : info->last.latency;
+    out.lag = info->status.lag;
     out.last_run = wall(has_run ? info->status.at : info->last.at);
     out.runs = info->status.runs;
     out.failures = info->status.failures;
     out.certificate_days = info->status.certificate_days;
+    for (const auto& change : info->history)
+        out.history.push_back({wall(change.at), check_state(change.state), change.latency, change.reason});
+    return out;
+}
+
+state::OverrideKind override_kind(engine::Admin value) {
+    switch (value) {
+        case engine::Admin::disabled: return state::OverrideKind::disabled;
+        case engine::Admin::draining: return state::OverrideKind::draining;
+        case engine::Admin::maintenance: return state::OverrideKind::maintenance;
+    }
+    return state::OverrideKind::disabled;
+}
+
+std::vector<state::Override> overrides(const engine::Overrides& given, Wall wall) {
+    std::vector<state::Override> out;
+    if (const auto& admin = given.admin)
+        out.push_back({override_kind(admin->mode), 0, admin->reason, wall(admin->expires.value_or(Time{})),
+                       wall(admin->deadline.value_or(Time{}))});
+    if (const auto& weight = given.weight)
+        out.push_back({state::OverrideKind::weight, static_cast<std::uint32_t>(weight->weight.value()),
+                       weight->reason, wall(weight->expires.value_or(Time{})), {}});
     return out;
 }
 
 class ServiceBuilder {
    public:
-    ServiceBuilder(const engine::Engine& engine, const checkers::WorkerClient* checkers, const ipvs::Table* kernel)
-        : engine_(engine), checkers_(checkers), kernel_(kernel) {}
+    ServiceBuilder(const engine::Engine& engine, const checkers::WorkerClient* checkers, const ipvs::Table* kernel,
+                   Wall wall)
+        : engine_(engine), checkers_(checkers), kernel_(kernel), wall_(wall) {}
 
     state::Service operator()(const engine::ServiceStatus& status) const {
         const auto& config = *status.config;
@@ -185,7 +214,7 @@ class ServiceBuilder {
         out.forward = config::to_string(config.forward);
         out.state = service_state(status.state);
         out.reason = status.reason;
-        out.since = wall(status.since);
+        out.since = wall_(status.since);
         out.servers_up = status.servers_up;
         out.servers_total = static_cast<std::uint32_t>(config.servers.size());
         const auto* held = kernel_entry(status.key);
@@ -208,13 +237,14 @@ class ServiceBuilder {
         out.is_sorry = status.is_sorry;
         out.state = server_state(status.state);
         out.reason = status.reason;
-        out.since = wall(status.since);
+        out.since = wall_(status.since);
         out.weight = static_cast<std::uint32_t>(status.weight);
         out.effective_weight = static_cast<std::uint32_t>(status.effective_weight);
         out.forward = config::to_string(status.forward);
+        out.overrides = overrides(status.overrides, wall_);
         for (const auto id : status.checks)
             out.checks.push_back(
-                check(*engine_.check(id), checkers_->find(checkers::CheckId{static_cast<std::uint32_t>(id)})));
+                check(*engine_.check(id), checkers_->find(checkers::CheckId{static_cast<std::uint32_t>(id)}), wall_));
         if (held == nullptr) return;
         const auto dest = held->dests.find({status.address});
         if (dest == held->dests.end()) return;
@@ -228,14 +258,25 @@ class ServiceBuilder {
     const engine::Engine& engine_;
     const checkers::WorkerClient* checkers_;
     const ipvs::Table* kernel_;
+    Wall wall_;
 };
 
 }  // namespace
+
+std::int64_t wall_offset_ns() {
+    return wall_clock_ns() - monotonic_now().time_since_epoch().count();
+}
+
+std::int64_t steady_offset(std::int64_t before_ns, std::int64_t measured_ns) {
+    constexpr std::int64_t kSet = 100'000'000;  // less is drift
+    return std::abs(measured_ns - before_ns) < kSet ? before_ns : measured_ns;
+}
 
 state::Snapshot build_snapshot(const Facts& facts, const engine::Engine& engine,
                                const checkers::WorkerClient* checkers, const ipvs::Table* kernel,
                                const vrrp::Speaker* speaker) {
     state::Snapshot out;
+    const Wall wall{facts.wall_offset_ns};
     out.taken = state::WallTime(Duration(wall_clock_ns()));
     out.daemon.version = LVSD_VERSION;
     out.daemon.hostname = facts.hostname;
@@ -250,11 +291,11 @@ state::Snapshot build_snapshot(const Facts& facts, const engine::Engine& engine,
     if (speaker != nullptr) {
         const auto known = speaker->snapshot();
         out.daemon.vrrp = speaker_status(known);
-        out.routers = routers(engine.config(), known);
+        out.routers = routers(engine.config(), known, wall);
     } else {
-        out.routers = routers(engine.config(), {});
+        out.routers = routers(engine.config(), {}, wall);
     }
-    const ServiceBuilder build(engine, checkers, kernel);
+    const ServiceBuilder build(engine, checkers, kernel, wall);
     for (const auto* status : engine.service_list())
         out.services.push_back(build(*status));
     return out;

@@ -70,6 +70,8 @@ std::expected<MessagePtr, CallFailure> Connection::request(const char* method, c
     int r = sd_bus_message_new_method_call(bus_.get(), &raw, destination_, kPath, kManager, method);
     const MessagePtr call(raw);
     if (r >= 0 && destination_ != nullptr) r = sd_bus_message_set_auto_start(raw, 0);
+    // Whoever has an agent for it is asked for a password, if the rules of the machine want one.
+    if (r >= 0 && destination_ != nullptr) r = sd_bus_message_set_allow_interactive_authorization(raw, 1);
     if (r >= 0 && fill) r = fill(raw);
     BusError error;
     sd_bus_message* reply = nullptr;

@@ -120,6 +120,20 @@ std::string latency_text(Duration latency) {
     return fmt::format("{:.2f}s", static_cast<double>(us) / 1e6);
 }
 
+std::string override_text(const Override& what, WallTime now) {
+    std::string text(to_string(what.kind));
+    if (what.kind == OverrideKind::weight) text += fmt::format(" {}", what.weight);
+    if (what.expires != WallTime{}) text += fmt::format(", {} left", short_span(what.expires - now));
+    return text;
+}
+
+std::string overrides_text(const Server& server, WallTime now) {
+    std::string text;
+    for (const auto& what : server.overrides)
+        text += (text.empty() ? "" : "; ") + override_text(what, now);
+    return text.empty() ? "-" : text;
+}
+
 std::string short_span(Duration span) {
     using std::chrono::duration_cast;
     auto seconds = std::max<std::int64_t>(duration_cast<std::chrono::seconds>(span).count(), 0);

@@ -29,5 +29,8 @@ template <class E>
 [[nodiscard]] std::string rate_text(std::uint64_t bytes_per_second);
 [[nodiscard]] std::string match_text(const state::Service& service);  // "tcp 192.0.2.10:80", "fwmark 7 IPv4"
 [[nodiscard]] std::string latency_text(Duration latency);             // "1.2ms"
+// "maintenance", "weight 10, 55m left"
+[[nodiscard]] std::string override_text(const state::Override& what, state::WallTime now);
+[[nodiscard]] std::string overrides_text(const state::Server& server, state::WallTime now);
 
 }  // namespace lvs::ctl

@@ -39,38 +39,79 @@ bool works(const Check& check) {
 
 template <class T>
 bool passes(const Filter& filter, const T& object) {
+    if constexpr (std::same_as<T, Server>)
+        if (filter.overridden && object.overrides.empty()) return false;
     return has_state(filter, object.state) && !(filter.down && works(object));
 }
 
+// Lets the first rows through and counts the others.
+class Room {
+public:
+    explicit Room(const Filter& filter) : limit_(filter.limit) {}
+    [[nodiscard]] bool take() { return ++asked_ <= limit_ || limit_ == 0; }
+    [[nodiscard]] std::string tail() const {
+        if (limit_ == 0 || asked_ <= limit_) return "";
+        return fmt::format("... and {} more\n", asked_ - limit_);
+    }
+
+private:
+    std::size_t limit_, asked_ = 0;
+};
+
 // ---- what passes, in the order of the state
 
+// Each returns what is to be said about what was left out.
+
 template <class F>
-void for_services(const Snapshot& snapshot, const Filter& filter, F visit) {
+void look_at_services(const Snapshot& snapshot, const Filter& filter, F visit) {
     for (const auto& service : snapshot.services)
         if (matches(filter.services, service.name)) visit(service);
 }
 
 template <class F>
-void for_servers(const Snapshot& snapshot, const Filter& filter, F visit) {
-    for_services(snapshot, filter, [&](const Service& service) {
+void look_at_servers(const Snapshot& snapshot, const Filter& filter, F visit) {
+    look_at_services(snapshot, filter, [&](const Service& service) {
         for (const auto& server : service.servers)
             if (matches(filter.servers, to_string(server.address))) visit(service, server);
     });
 }
 
 template <class F>
-void for_instances(const Snapshot& snapshot, const Filter& filter, F visit) {
-    for (const auto& router : snapshot.routers)
-        for (const auto& instance : router.instances)
-            if (matches(filter.routers, router.name) && passes(filter, instance)) visit(router, instance);
+std::string for_services(const Snapshot& snapshot, const Filter& filter, F visit) {
+    Room room(filter);
+    look_at_services(snapshot, filter, [&](const Service& service) {
+        if (passes(filter, service) && room.take()) visit(service);
+    });
+    return room.tail();
 }
 
 template <class F>
-void for_checks(const Snapshot& snapshot, const Filter& filter, F visit) {
-    for_servers(snapshot, filter, [&](const Service& service, const Server& server) {
-        for (const auto& check : server.checks)
-            if (passes(filter, check)) visit(service, server, check);
+std::string for_servers(const Snapshot& snapshot, const Filter& filter, F visit) {
+    Room room(filter);
+    look_at_servers(snapshot, filter, [&](const Service& service, const Server& server) {
+        if (passes(filter, server) && room.take()) visit(service, server);
     });
+    return room.tail();
+}
+
+template <class F>
+std::string for_instances(const Snapshot& snapshot, const Filter& filter, F visit) {
+    Room room(filter);
+    for (const auto& router : snapshot.routers)
+        for (const auto& instance : router.instances)
+            if (matches(filter.routers, router.name) && passes(filter, instance) && room.take())
+                visit(router, instance);
+    return room.tail();
+}
+
+template <class F>
+std::string for_checks(const Snapshot& snapshot, const Filter& filter, F visit) {
+    Room room(filter);
+    look_at_servers(snapshot, filter, [&](const Service& service, const Server& server) {
+        for (const auto& check : server.checks)
+            if (passes(filter, check) && room.take()) visit(service, server, check);
+    });
+    return room.tail();
 }
 
 // ---- JSON
@@ -98,8 +139,7 @@ std::string member(std::string_view name, const std::string& value) {
 
 std::string services_json(const Snapshot& snapshot, const Filter& filter) {
     List list;
-    for_services(snapshot, filter, [&](const Service& service) {
-        if (!passes(filter, service)) return;
+    (void)for_services(snapshot, filter, [&](const Service& service) {
         auto alone = service;
         alone.servers.clear();
         list.add("", to_json(alone));
@@ -109,15 +149,15 @@ std::string services_json(const Snapshot& snapshot, const Filter& filter) {
 
 std::string servers_json(const Snapshot& snapshot, const Filter& filter) {
     List list;
-    for_servers(snapshot, filter, [&](const Service& service, const Server& server) {
-        if (passes(filter, server)) list.add(member("service", service.name), to_json(server));
+    (void)for_servers(snapshot, filter, [&](const Service& service, const Server& server) {
+        list.add(member("service", service.name), to_json(server));
     });
     return list.done();
 }
 
 std::string routers_json(const Snapshot& snapshot, const Filter& filter) {
     List list;
-    for_instances(snapshot, filter, [&](const Router& router, const RouterInstance& instance) {
+    (void)for_instances(snapshot, filter, [&](const Router& router, const RouterInstance& instance) {
         const auto leading = member("router", router.name) + member("interface", router.interface) +
                              fmt::format("\"vrid\":{},", router.vrid);
         list.add(leading, to_json(instance));
@@ -127,7 +167,7 @@ std::string routers_json(const Snapshot& snapshot, const Filter& filter) {
 
 std::string checks_json(const Snapshot& snapshot, const Filter& filter) {
     List list;
-    for_checks(snapshot, filter, [&](const Service& service, const Server& server, const Check& check) {
+    (void)for_checks(snapshot, filter, [&](const Service& service, const Server& server, const Check& check) {
         list.add(member("service", service.name) + member("server", to_string(server.address)),
                  to_json(check));
     });
@@ -149,8 +189,7 @@ std::string services_table(const Snapshot& snapshot, const Filter& filter, const
                  {"IN", true},
                  {"OUT", true},
                  {"REASON"}});
-    for_services(snapshot, filter, [&](const Service& service) {
-        if (!passes(filter, service)) return;
+    const auto tail = for_services(snapshot, filter, [&](const Service& service) {
         table.add({{service.name, Tone::bold},
                    {match_text(service)},
                    state_cell(service.state),
@@ -164,7 +203,7 @@ std::string services_table(const Snapshot& snapshot, const Filter& filter, const
                    {rate_text(service.traffic.out_byte_rate), Tone::dim},
                    {service.reason, Tone::dim}});
     });
-    return table.render(view.color);
+    return table.render(view.color) + tail;
 }
 
 std::string servers_table(const Snapshot& snapshot, const Filter& filter, const View& view) {
@@ -179,9 +218,9 @@ std::string servers_table(const Snapshot& snapshot, const Filter& filter, const 
                  {"CONN/S", true},
                  {"IN", true},
                  {"OUT", true},
+                 {"OVERRIDE"},
                  {"REASON"}});
-    for_servers(snapshot, filter, [&](const Service& service, const Server& server) {
-        if (!passes(filter, server)) return;
+    const auto tail = for_servers(snapshot, filter, [&](const Service& service, const Server& server) {
         table.add({{service.name, Tone::bold},
                    {to_string(server.address) + (server.is_sorry ? " (sorry)" : "")},
                    state_cell(server.state),
@@ -193,9 +232,10 @@ std::string servers_table(const Snapshot& snapshot, const Filter& filter, const 
                    number_cell(server.traffic.connection_rate),
                    {rate_text(server.traffic.in_byte_rate), Tone::dim},
                    {rate_text(server.traffic.out_byte_rate), Tone::dim},
+                   {overrides_text(server, view.now), server.overrides.empty() ? Tone::dim : Tone::warn},
                    {server.reason, Tone::dim}});
     });
-    return table.render(view.color);
+    return table.render(view.color) + tail;
 }
 
 std::string routers_table(const Snapshot& snapshot, const Filter& filter, const View& view) {
@@ -213,7 +253,7 @@ std::string routers_table(const Snapshot& snapshot, const Filter& filter, const 
                  {"RECEIVED", true},
                  {"ADDRESSES"},
                  {"REASON"}});
-    for_instances(snapshot, filter, [&](const Router& router, const RouterInstance& instance) {
+    const auto tail = for_instances(snapshot, filter, [&](const Router& router, const RouterInstance& instance) {
         table.add({{router.name, Tone::bold},
                    {std::string(to_string(instance.family))},
                    state_cell(instance.state),
@@ -229,8 +269,23 @@ std::string routers_table(const Snapshot& snapshot, const Filter& filter, const 
                    {addresses_text(instance.addresses)},
                    {instance.reason, Tone::dim}});
     });
-    return table.render(view.color);
+    return table.render(view.color) + tail;
 }
+
+namespace {
+
+// What was decided before, newest first; the newest is the state of the row above.
+void add_history(Table& table, const Check& check, const View& view) {
+    const auto blank = [] { return Cell{}; };
+    for (std::size_t i = check.history.size(); i-- > 1;) {
+        const auto& change = check.history[i - 1];
+        table.add({blank(), blank(), blank(), {"  before", Tone::dim}, state_cell(change.state),
+                   since_cell(change.at, view.now), {latency_text(change.latency)}, blank(), blank(), blank(),
+                   blank(), {change.reason, Tone::dim}});
+    }
+}
+
+}  // namespace
 
 std::string checks_table(const Snapshot& snapshot, const Filter& filter, const View& view) {
     Table table({{"SERVICE"},
@@ -240,11 +295,12 @@ std::string checks_table(const Snapshot& snapshot, const Filter& filter, const V
                  {"STATE"},
                  {"SINCE", true},
                  {"TOOK", true},
+                 {"LAG", true},
                  {"LAST RUN", true},
                  {"RUNS", true},
                  {"FAILED", true},
                  {"REASON"}});
-    for_checks(snapshot, filter, [&](const Service& service, const Server& server, const Check& check) {
+    const auto tail = for_checks(snapshot, filter, [&](const Service& service, const Server& server, const Check& check) {
         table.add({{service.name, Tone::bold},
                    {to_string(server.address)},
                    {check.kind},
@@ -252,12 +308,14 @@ std::string checks_table(const Snapshot& snapshot, const Filter& filter, const V
                    state_cell(check.state),
                    since_cell(check.since, view.now),
                    {latency_text(check.latency)},
+                   {latency_text(check.lag)},
                    since_cell(check.last_run, view.now),
                    number_cell(check.runs),
                    number_cell(check.failures),
                    {check.reason, Tone::dim}});
+        if (filter.history) add_history(table, check, view);
     });
-    return table.render(view.color);
+    return table.render(view.color) + tail;
 }
 
 }  // namespace lvs::ctl

@@ -16,11 +16,14 @@ namespace lvs::ctl {
 
 // What is empty lets everything through. Patterns are those of the shell: web-*, 10.0.0.?:80.
 struct Filter {
-    std::vector<std::string> services;
-    std::vector<std::string> servers;
-    std::vector<std::string> routers;
-    std::vector<std::string> states;
-    bool down = false;  // only what does not work as it should
+    std::vector<std::string> services = {};
+    std::vector<std::string> servers = {};
+    std::vector<std::string> routers = {};
+    std::vector<std::string> states = {};
+    bool down = false;        // only what does not work as it should
+    bool overridden = false;  // only servers an operator has said something about
+    bool history = false;     // of checks, in tables; JSON has it always
+    std::size_t limit = 0;    // rows at most; 0: all
 };
 
 [[nodiscard]] std::string services_table(const state::Snapshot& snapshot, const Filter& filter,

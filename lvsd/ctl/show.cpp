@@ -47,6 +47,7 @@ protected:
             ->check(CLI::IsMember(std::vector<std::string>(states)))
             ->type_name("STATE");
         app.add_flag("--down", filter_.down, down);
+        app.add_option("--limit", filter_.limit, "at most so many rows; 0: all")->type_name("ROWS");
     }
     static void declare_pattern(CLI::App& app, const char* option, std::vector<std::string>& patterns,
                                 const char* doc) {
@@ -78,6 +79,7 @@ public:
         declare_pattern(app, "--server", filter_.servers, "only servers with such an address: 10.0.0.*");
         declare_state(app, {"starting", "up", "down", "draining", "maintenance", "standby", "sorry"},
                       "only servers that are neither up nor a sorry server in waiting");
+        app.add_flag("--overridden", filter_.overridden, "only servers that were drained, disabled or weighed by hand");
     }
     std::string table(const state::Snapshot& snapshot, const View& view) const override {
         return servers_table(snapshot, filter_, view);
@@ -110,6 +112,7 @@ public:
         declare_pattern(app, "--server", filter_.servers,
                         "only checks of servers with such an address: 10.0.0.*");
         declare_state(app, {"starting", "up", "down"}, "only checks that do not pass");
+        app.add_flag("--history", filter_.history, "below each check what was decided before, newest first");
     }
     std::string table(const state::Snapshot& snapshot, const View& view) const override {
         return checks_table(snapshot, filter_, view);

@@ -124,10 +124,32 @@ std::string services_text(const std::vector<Service>& services, const View& view
     return table.render(view.color);
 }
 
+// What operators said, in one place: who comes next is to see it at once.
+std::string overrides_text(const Snapshot& snapshot, const View& view) {
+    Table table({{"OVERRIDE"}, {"OF"}, {"WHAT"}, {"REASON"}});
+    bool any = false;
+    const auto add = [&](const char* of, const std::string& object, const std::string& what, const std::string& reason) {
+        table.add({{of, Tone::dim}, {object, Tone::bold}, {what, Tone::warn}, {reason, Tone::dim}});
+        any = true;
+    };
+    for (const auto& router : snapshot.routers)
+        for (const auto& instance : router.instances)
+            if (instance.held || instance.yields)
+                add("router", fmt::format("{} {}", router.name, to_string(instance.family)),
+                    instance.held ? "held" : "handed over", "");
+    for (const auto& service : snapshot.services)
+        for (const auto& server : service.servers)
+            for (const auto& what : server.overrides)
+                add("server", fmt::format("{}/{}", service.name, to_string(server.address)),
+                    override_text(what, view.now), what.reason);
+    return any ? table.render(view.color) : "";
+}
+
 }  // namespace
 
 std::string render_status(const Snapshot& snapshot, const View& view) {
     auto out = daemon_text(snapshot, view);
+    if (const auto overrides = overrides_text(snapshot, view); !overrides.empty()) out += '\n' + overrides;
     if (!snapshot.routers.empty()) out += '\n' + routers_text(snapshot.routers, view);
     if (!snapshot.services.empty()) out += '\n' + services_text(snapshot.services, view);
     return out;

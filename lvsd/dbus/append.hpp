@@ -130,6 +130,36 @@ struct Wire<std::vector<state::RouterPeer>> {
     }
 };
 template <>
+struct Wire<std::optional<std::int32_t>> {
+    static constexpr const char* signature = "s";
+    static int append(sd_bus_message* m, const std::optional<std::int32_t>& v) {
+        return sd_bus_message_append(m, "s", v ? std::to_string(*v).c_str() : "");
+    }
+};
+template <>
+struct Wire<std::vector<state::Override>> {
+    static constexpr const char* signature = "a(sustt)";
+    static int append(sd_bus_message* m, const std::vector<state::Override>& v) {
+        return append_array(m, "(sustt)", v, [m](const state::Override& o) {
+            return sd_bus_message_append(m, "(sustt)", std::string(to_string(o.kind)).c_str(), o.weight,
+                                         state::to_utf8(o.reason).c_str(),
+                                         microseconds(o.expires.time_since_epoch()),
+                                         microseconds(o.deadline.time_since_epoch()));
+        });
+    }
+};
+template <>
+struct Wire<std::vector<state::CheckChange>> {
+    static constexpr const char* signature = "a(tsts)";
+    static int append(sd_bus_message* m, const std::vector<state::CheckChange>& v) {
+        return append_array(m, "(tsts)", v, [m](const state::CheckChange& c) {
+            return sd_bus_message_append(m, "(tsts)", microseconds(c.at.time_since_epoch()),
+                                         std::string(to_string(c.state)).c_str(), microseconds(c.latency),
+                                         state::to_utf8(c.reason).c_str());
+        });
+    }
+};
+template <>
 struct Wire<std::vector<state::Check>> {
     static constexpr const char* signature = "a(ssssttttts)";
     static int append(sd_bus_message* m, const std::vector<state::Check>& v) {

@@ -11,6 +11,8 @@
 //   outbox         signals a receiver has not been sent yet, merged                   pure
 //   frame_guard    bounds what a client of the private socket may send                pure
 //   link           one sd_bus on the loop, with its outbox
+//   polkit         asks whether a sender may change something
+//   interface_xml  introspection as files
 //   link_events    the event stream on a link: signals from where its reader is, ReadEvents()
 //   bus_link       the link to the bus: connect, own the name, come back after loss
 //   listener       the private socket and its clients
@@ -25,6 +27,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "lvsd/base/base.hpp"
 #include "lvsd/dbus/command.hpp"
@@ -36,6 +39,9 @@ namespace lvs::dbus {
 
 inline constexpr const char* kBusName = "org.linuxvirtualserver.Lvsd1";
 inline constexpr const char* kDefaultSocket = "/run/lvsd/lvsd.sock";
+
+// The introspection XML of one of our interfaces ("org.linuxvirtualserver.Lvsd1.Manager"); empty: there is no such one.
+[[nodiscard]] std::string introspection(std::string_view interface);
 
 class BusServer {
 public:

@@ -49,6 +49,7 @@ void Link::stop() {
     stall_timer_.cancel();
     ErrorCode ignored;
     socket_.close(ignored);
+    polkit_.forget();
     bus_.reset();
 }
 

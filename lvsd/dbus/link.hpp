@@ -19,6 +19,7 @@
 #include "lvsd/dbus/frame_guard.hpp"
 #include "lvsd/dbus/objects.hpp"
 #include "lvsd/dbus/outbox.hpp"
+#include "lvsd/dbus/polkit.hpp"
 #include "lvsd/events/events.hpp"
 #include "lvsd/runtime/asio.hpp"
 #include "lvsd/runtime/runtime.hpp"
@@ -73,6 +74,7 @@ public:
     // On the bus its policy has decided; on the private socket who the client is.
     [[nodiscard]] bool may_change() const { return role_ == Role::bus || may_change_; }
     void allow_changes(bool allowed) { may_change_ = allowed; }
+    [[nodiscard]] Polkit& polkit() { return polkit_; }  // of the bus; nobody is asked about clients
     [[nodiscard]] bool subscribe();  // false: too many already
     [[nodiscard]] std::uint64_t unsent() const;
 
@@ -105,6 +107,7 @@ private:
     asio::steady_timer stall_timer_;
     Closed on_closed_;
     Outbox outbox_;
+    Polkit polkit_;
     FrameGuard guard_;
     std::vector<std::uint8_t> inbox_;  // read from the client, not yet handed over; at most kChunk
     std::uint64_t told_event_ =

@@ -13,20 +13,11 @@ namespace {
 
 constexpr const char* kErrors = "org.linuxvirtualserver.Lvsd1.Error.";
 
-Link& link_of(sd_bus_message* m) {
-    auto* bus = sd_bus_message_get_bus(m);
-    return *static_cast<Link*>(sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus)));
-}
-
 int refuse(sd_bus_message* m, const std::string& name, const std::string& text) {
     return sd_bus_reply_method_errorf(m, (kErrors + name).c_str(), "%s", state::to_utf8(text).c_str());
 }
 
-int carry_out(sd_bus_message* m, const Command& command) {
-    const auto& link = link_of(m);
-    if (command.verb != Command::Verb::plan && !link.may_change())
-        return refuse(m, "NotAuthorized",
-                      fmt::format("Only root and members of the group {} may do this", kGroup));
+int perform(const Link& link, sd_bus_message* m, const Command& command) {
     if (!link.shown().on_command) return refuse(m, "NotReady", "lvsd is starting");
     const auto answer = link.shown().on_command(command);
     if (!answer.error_name.empty()) return refuse(m, answer.error_name, answer.error_text);
@@ -35,6 +26,42 @@ int carry_out(sd_bus_message* m, const Command& command) {
         return refuse(m, "LimitsExceeded",
                       "The answer is larger than the bus carries: ask on the private socket");
     return sd_bus_reply_method_return(m, "s", text.c_str());
+}
+
+Polkit::Question question_of(const Command& command) {
+    switch (command.verb) {
+        case Command::Verb::plan:
+            return {kMayApply, "plan", command.target};
+        case Command::Verb::apply:
+            return {kMayApply, "apply", command.target};
+        case Command::Verb::server:
+            return {kMayOverride, command.action, command.target};
+        case Command::Verb::router:
+            return {kMayFailover, command.action, command.target};
+    }
+    return {};
+}
+
+// The policy of the bus let the sender through; where there is polkit it has a say, too. Answered when it has answered.
+int ask_polkit(Link& link, sd_bus_message* m, const Command& command) {
+    const auto done = [&link, command](sd_bus_message* call, const Polkit::Refusal& refusal) {
+        if (refusal.error.empty())
+            (void)perform(link, call, command);
+        else
+            (void)sd_bus_reply_method_errorf(call, refusal.error.c_str(), "%s", refusal.text.c_str());
+    };
+    if (link.polkit().ask(m, question_of(command), done)) return 1;
+    return refuse(m, "LimitsExceeded", "Too many calls wait for polkit");
+}
+
+int carry_out(sd_bus_message* m, const Command& command) {
+    auto& link = link_of(m);
+    // Everybody may ask what reading lvsd's own file anew would change.
+    if (command.verb == Command::Verb::plan && command.target.empty()) return perform(link, m, command);
+    if (!link.may_change())
+        return refuse(m, "NotAuthorized",
+                      fmt::format("Only root and members of the group {} may do this", kGroup));
+    return link.role() == Link::Role::bus ? ask_polkit(link, m, command) : perform(link, m, command);
 }
 
 Duration from_us(std::uint64_t us) {
@@ -49,10 +76,7 @@ int plan(sd_bus_message* m, void* /*userdata*/, sd_bus_error* /*error*/) {
     const char* path = nullptr;
     if (const int r = sd_bus_message_read(m, "s", &path); r < 0) return r;
     Command command;
-    command.target = path;
-    // A file is read with our rights: whoever may not change anything may only ask about the one in force.
-    if (!command.target.empty() && !link_of(m).may_change())
-        return refuse(m, "NotAuthorized", "Only root and members of the group may name a file");
+    command.target = path;  // read with our rights: not for everybody
     return carry_out(m, command);
 }
 
@@ -156,20 +180,24 @@ constexpr const char* kFailover = "failover";
 constexpr const char* kHold = "hold";
 constexpr const char* kRelease = "release";
 
-sd_bus_vtable method(const char* name, const char* takes, const char* names,
-                     sd_bus_message_handler_t handler) {
+sd_bus_vtable method(const char* name, const char* takes, const char* names, sd_bus_message_handler_t handler) {
+    return method_row(name, takes, "s", names, handler);
+}
+
+}  // namespace
+
+sd_bus_vtable method_row(const char* name, const char* arguments, const char* result, const char* names,
+                         sd_bus_message_handler_t handler) {
     sd_bus_vtable row{};
     row.type = _SD_BUS_VTABLE_METHOD;
     row.flags = SD_BUS_VTABLE_UNPRIVILEGED;  // who may is decided in carry_out()
     row.x.method.member = name;
-    row.x.method.signature = takes;
-    row.x.method.result = "s";
+    row.x.method.signature = arguments;
+    row.x.method.result = result;
     row.x.method.handler = handler;
     row.x.method.names = names;
     return row;
 }
-
-}  // namespace
 
 std::vector<sd_bus_vtable> manager_commands() {
     return {method("Plan", "s", "path\0json\0", plan), method("Apply", "sb", "path\0force\0json\0", apply),

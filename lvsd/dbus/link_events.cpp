@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Events on the wire: the signal Manager.Event and the method Manager.ReadEvents().
+#include "lvsd/dbus/append.hpp"
 #include "lvsd/dbus/link.hpp"
 #include "lvsd/dbus/properties.hpp"
 
@@ -13,11 +14,6 @@ std::string safe(std::string_view text) {  // sd-bus refuses what is not UTF-8
     return state::to_utf8(text);
 }
 
-std::uint64_t microseconds(state::WallTime time) {
-    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
-    return static_cast<std::uint64_t>(us);
-}
-
 int append_details(sd_bus_message* m, const events::Details& details) {
     int r = sd_bus_message_open_container(m, 'a', "{ss}");
     for (const auto& [name, value] : details)
@@ -26,7 +22,7 @@ int append_details(sd_bus_message* m, const events::Details& details) {
 }
 
 int append(sd_bus_message* m, const events::Event& event) {
-    int r = sd_bus_message_append(m, "tt", event.sequence, microseconds(event.time));
+    int r = sd_bus_message_append(m, "tt", event.sequence, microseconds(event.time.time_since_epoch()));
     for (const auto text :
          {event.name(), to_string(event.level), events::to_string(event.subject),
           std::string_view(event.object), std::string_view(event.message), std::string_view(event.from),
@@ -69,7 +65,7 @@ int read_events(sd_bus_message* m, void* userdata, sd_bus_error* /*error*/) {
     sd_bus_message* raw = nullptr;
     r = sd_bus_message_new_method_return(m, &raw);
     const MessagePtr reply(raw, sd_bus_message_unref);
-    const auto started = microseconds(static_cast<View*>(userdata)->snapshot->daemon.started);
+    const auto started = microseconds(static_cast<View*>(userdata)->snapshot->daemon.started.time_since_epoch());
     if (r >= 0) r = sd_bus_message_append(raw, "ttt", started, stream.oldest(), stream.newest());
     if (r >= 0) r = append_all(raw, stream, after, std::min(max, kReadMax));
     return r >= 0 ? sd_bus_send(nullptr, raw, nullptr) : r;

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "lvsd/dbus/dbus.hpp"
+#include "lvsd/dbus/interface_xml.hpp"
 #include "lvsd/dbus/link.hpp"
 #include "lvsd/dbus/link_commands.hpp"
 #include "lvsd/dbus/properties.hpp"
@@ -12,8 +14,8 @@ namespace lvs::dbus {
 namespace {
 
 constexpr const char* kLimitsExceeded = "org.linuxvirtualserver.Lvsd1.Error.LimitsExceeded";
-// What one object takes in a GetManagedObjects reply: about 1,050 bytes with texts of usual length.
-constexpr std::size_t kObjectBytes = 1500;
+// What one object takes in a GetManagedObjects reply, with texts of usual length and some room.
+constexpr std::size_t kObjectBytes = 1400, kCheckBytes = 1100;
 
 int find_object(sd_bus* /*bus*/, const char* path, const char* interface, void* userdata, void** found,
                 sd_bus_error* /*error*/) {
@@ -53,19 +55,6 @@ int subscribe(sd_bus_message* m, void* /*userdata*/, sd_bus_error* /*error*/) {
     return sd_bus_reply_method_return(m, nullptr);
 }
 
-sd_bus_vtable method(const char* name, const char* arguments, const char* result, const char* names,
-                     sd_bus_message_handler_t handler) {
-    sd_bus_vtable row{};
-    row.type = _SD_BUS_VTABLE_METHOD;
-    row.flags = SD_BUS_VTABLE_UNPRIVILEGED;
-    row.x.method.member = name;
-    row.x.method.signature = arguments;
-    row.x.method.result = result;
-    row.x.method.handler = handler;
-    row.x.method.names = names;
-    return row;
-}
-
 sd_bus_vtable signal(const char* name, const char* signature, const char* names) {
     sd_bus_vtable row{};
     row.type = _SD_BUS_VTABLE_SIGNAL;
@@ -78,9 +67,9 @@ sd_bus_vtable signal(const char* name, const char* signature, const char* names)
 const sd_bus_vtable* vtable_of(Kind kind) {
     static const auto methods = [] {
         auto rows = manager_commands();
-        rows.push_back(method("Describe", "", "s", "json\0", describe));
-        rows.push_back(method("Subscribe", "", "", "", subscribe));
-        rows.push_back(method("ReadEvents", "tu", "ttta(ttssssssssa{ss})",
+        rows.push_back(method_row("Describe", "", "s", "json\0", describe));
+        rows.push_back(method_row("Subscribe", "", "", "", subscribe));
+        rows.push_back(method_row("ReadEvents", "tu", "ttta(ttssssssssa{ss})",
                               "after\0max\0started\0oldest\0newest\0events\0", read_events));
         rows.push_back(signal("Event", kEventSignature, kEventNames));
         return rows;
@@ -89,6 +78,7 @@ const sd_bus_vtable* vtable_of(Kind kind) {
     static const auto router = make_vtable(Kind::router, router_commands());
     static const auto service = make_vtable(Kind::service, {});
     static const auto server = make_vtable(Kind::server, server_commands());
+    static const auto check = make_vtable(Kind::check, {});
     switch (kind) {
         case Kind::manager:
             return manager.data();
@@ -98,8 +88,17 @@ const sd_bus_vtable* vtable_of(Kind kind) {
             return service.data();
         case Kind::server:
             return server.data();
+        case Kind::check:
+            return check.data();
     }
     return nullptr;
+}
+
+std::size_t size_of_all(const Objects& objects) {
+    std::size_t size = 0;
+    for (const auto index : objects.all())
+        size += objects.view(index).kind == Kind::check ? kCheckBytes : kObjectBytes;
+    return size;
 }
 
 // Sees every message before the objects do: counters are brought up to date for those who ask, and what would
@@ -112,12 +111,18 @@ int before_objects(sd_bus_message* m, void* userdata, sd_bus_error* /*error*/) {
     if (link.unsent() > Link::kQueueMax)
         return sd_bus_reply_method_errorf(m, kLimitsExceeded, "Too many answers are waiting to be read");
     if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects") > 0 &&
-        link.objects().all().size() * kObjectBytes > Link::kBusReplyMax)
+        size_of_all(link.objects()) > Link::kBusReplyMax)
         return too_large(m);
     return 0;
 }
 
 }  // namespace
+
+std::string introspection(std::string_view interface) {
+    for (const auto kind : kKinds)
+        if (interface == interface_name(kind)) return interface_xml(interface_name(kind), vtable_of(kind));
+    return {};
+}
 
 Link& link_of(sd_bus_message* m) {
     auto* bus = sd_bus_message_get_bus(m);
@@ -127,7 +132,7 @@ Link& link_of(sd_bus_message* m) {
 int publish_objects(Link& link) {
     auto* bus = link.bus();
     int r = sd_bus_add_filter(bus, nullptr, before_objects, &link);
-    for (const auto kind : {Kind::manager, Kind::router, Kind::service, Kind::server})
+    for (const auto kind : kKinds)
         if (r >= 0)
             r = sd_bus_add_fallback_vtable(bus, nullptr, kRoot, interface_name(kind), vtable_of(kind),
                                            find_object, &link);

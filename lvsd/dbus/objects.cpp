@@ -31,7 +31,7 @@ bool same_identity(const state::Router& a, const state::Router& b) {
 bool same_identity(const state::Service& a, const state::Service& b) {
     return a.name == b.name &&
            std::ranges::equal(a.servers, b.servers, [](const state::Server& x, const state::Server& y) {
-               return x.address == y.address && x.is_sorry == y.is_sorry;
+               return x.address == y.address && x.is_sorry == y.is_sorry && x.checks.size() == y.checks.size();
            });
 }
 
@@ -42,18 +42,33 @@ bool same_shape(const Snapshot& a, const Snapshot& b) {
                               [](const auto& x, const auto& y) { return same_identity(x, y); });
 }
 
-// The order of views and of paths is the same: manager, routers, services each followed by its servers.
+// The order of views and of paths is the same: manager, routers, services each followed by its servers, and each of
+// those by its checks.
 std::vector<View> make_views(const Snapshot& s) {
-    std::vector<View> views{{Kind::manager, &s, nullptr, nullptr, nullptr, nullptr}};
+    std::vector<View> views{{.snapshot = &s}};
     for (const auto& router : s.routers)
         for (const auto& instance : router.instances)
-            views.push_back({Kind::router, &s, &router, &instance, nullptr, nullptr});
+            views.push_back({.kind = Kind::router, .snapshot = &s, .router = &router, .instance = &instance});
     for (const auto& service : s.services) {
-        views.push_back({Kind::service, &s, nullptr, nullptr, &service, nullptr});
-        for (const auto& server : service.servers)
-            views.push_back({Kind::server, &s, nullptr, nullptr, &service, &server});
+        views.push_back({.kind = Kind::service, .snapshot = &s, .service = &service});
+        for (const auto& server : service.servers) {
+            auto view = views.emplace_back(View{.kind = Kind::server, .snapshot = &s, .service = &service, .server = &server});
+            view.kind = Kind::check;
+            for (const auto& check : server.checks) {
+                view.check = &check;
+                views.push_back(view);
+            }
+        }
     }
     return views;
+}
+
+void add_server_paths(const std::string& service, const state::Server& server, std::vector<std::string>& paths) {
+    const auto path =
+        server.is_sorry ? service + "/sorry" : encode(service + "/server", to_string(server.address));
+    paths.push_back(path);
+    for (std::size_t i = 1; i <= server.checks.size(); ++i)
+        paths.push_back(path + "/check/" + std::to_string(i));
 }
 
 std::vector<std::string> make_paths(const Snapshot& s) {
@@ -67,8 +82,7 @@ std::vector<std::string> make_paths(const Snapshot& s) {
         const auto path = encode(root + "/service", service.name);
         paths.push_back(path);
         for (const auto& server : service.servers)
-            paths.push_back(server.is_sorry ? path + "/sorry"
-                                            : encode(path + "/server", to_string(server.address)));
+            add_server_paths(path, server, paths);
     }
     return paths;
 }

@@ -6,6 +6,7 @@
 // that shape, so an ordinary update neither encodes nor sorts a path.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,7 +19,8 @@ namespace lvs::dbus {
 
 inline constexpr const char* kRoot = "/org/linuxvirtualserver/Lvsd1";
 
-enum class Kind : std::uint8_t { manager, router, service, server };
+enum class Kind : std::uint8_t { manager, router, service, server, check };
+inline constexpr std::array kKinds{Kind::manager, Kind::router, Kind::service, Kind::server, Kind::check};
 
 // What an object shows. Pointers that do not belong to its kind are null; all point into the snapshot.
 struct View {
@@ -28,6 +30,7 @@ struct View {
     const state::RouterInstance* instance = nullptr;
     const state::Service* service = nullptr;
     const state::Server* server = nullptr;
+    const state::Check* check = nullptr;
 };
 
 struct Layout {

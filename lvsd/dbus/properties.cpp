@@ -69,6 +69,11 @@ constexpr Property of(const char* name, std::uint64_t flags) {
     > (name, flags);
 }
 
+constexpr auto check = [](const View& v) -> auto& {
+    return *v.check;
+};
+
+using state::Check;
 using state::ConfigStatus;
 using state::Daemon;
 using state::IpvsStatus;
@@ -148,8 +153,8 @@ constexpr Property kService[] = {
     of<service_traffic, &Traffic::connection_rate>("ConnectionRate", kSignal),
     of<service_traffic, &Traffic::in_byte_rate>("InByteRate", kSignal),
     of<service_traffic, &Traffic::out_byte_rate>("OutByteRate", kSignal),
-    of<service_traffic, &Traffic::in_packet_rate>("InPacketRate", kQuiet),
-    of<service_traffic, &Traffic::out_packet_rate>("OutPacketRate", kQuiet),
+    of<service_traffic, &Traffic::in_packet_rate>("InPacketRate", kSignal),
+    of<service_traffic, &Traffic::out_packet_rate>("OutPacketRate", kSignal),
     of<service, &Service::active_connections>("ActiveConnections", kQuiet),
     of<service, &Service::inactive_connections>("InactiveConnections", kQuiet),
     of<service_traffic, &Traffic::connections>("Connections", kQuiet),
@@ -171,17 +176,35 @@ constexpr Property kServer[] = {
     of<server, &Server::effective_weight>("EffectiveWeight", kSignal),
     of<server, &Server::active_connections>("ActiveConnections", kQuiet),
     of<server, &Server::inactive_connections>("InactiveConnections", kQuiet),
-    of<server_traffic, &Traffic::connection_rate>("ConnectionRate", kQuiet),
-    of<server_traffic, &Traffic::in_packet_rate>("InPacketRate", kQuiet),
-    of<server_traffic, &Traffic::out_packet_rate>("OutPacketRate", kQuiet),
-    of<server_traffic, &Traffic::in_byte_rate>("InByteRate", kQuiet),
-    of<server_traffic, &Traffic::out_byte_rate>("OutByteRate", kQuiet),
+    of<server_traffic, &Traffic::connection_rate>("ConnectionRate", kSignal),
+    of<server_traffic, &Traffic::in_packet_rate>("InPacketRate", kSignal),
+    of<server_traffic, &Traffic::out_packet_rate>("OutPacketRate", kSignal),
+    of<server_traffic, &Traffic::in_byte_rate>("InByteRate", kSignal),
+    of<server_traffic, &Traffic::out_byte_rate>("OutByteRate", kSignal),
     of<server_traffic, &Traffic::connections>("Connections", kQuiet),
     of<server_traffic, &Traffic::in_packets>("InPackets", kQuiet),
     of<server_traffic, &Traffic::out_packets>("OutPackets", kQuiet),
     of<server_traffic, &Traffic::in_bytes>("InBytes", kQuiet),
     of<server_traffic, &Traffic::out_bytes>("OutBytes", kQuiet),
+    of<server, &Server::overrides>("Overrides", kSignal),
     of<server, &Server::checks>("Checks", kQuiet),
+};
+
+constexpr Property kCheck[] = {
+    of<service, &Service::name>("Service", kConst),
+    of<server, &Server::address>("Server", kConst),
+    of<check, &Check::kind>("Kind", kSignal),
+    of<check, &Check::target>("Target", kSignal),
+    of<check, &Check::state>("State", kSignal),
+    of<check, &Check::reason>("Reason", kSignal),
+    of<check, &Check::since>("Since", kSignal),
+    of<check, &Check::latency>("Latency", kQuiet),
+    of<check, &Check::lag>("Lag", kQuiet),
+    of<check, &Check::last_run>("LastRun", kQuiet),
+    of<check, &Check::runs>("Runs", kQuiet),
+    of<check, &Check::failures>("Failures", kQuiet),
+    of<check, &Check::certificate_days>("CertificateDays", kSignal),
+    of<check, &Check::history>("History", kQuiet),
 };
 
 sd_bus_vtable vtable_start() {
@@ -215,6 +238,8 @@ const char* interface_name(Kind kind) {
             return "org.linuxvirtualserver.Lvsd1.VirtualService";
         case Kind::server:
             return "org.linuxvirtualserver.Lvsd1.RealServer";
+        case Kind::check:
+            return "org.linuxvirtualserver.Lvsd1.Check";
     }
     return nullptr;
 }
@@ -229,6 +254,8 @@ std::span<const Property> properties(Kind kind) {
             return kService;
         case Kind::server:
             return kServer;
+        case Kind::check:
+            return kCheck;
     }
     return {};
 }

@@ -168,6 +168,16 @@ constexpr std::array kRouter{
                           for (const auto& [reason, count] : row.instance.ignored)
                               out.add(count, label("reason", reason));
                       }},
+    Family<RouterRow>{"lvsd_vrrp_late_adverts", kCounter, "Adverts sent more than 5 ms late.",
+                      [](Samples& out, const RouterRow& row) { out.add(row.instance.late_adverts); }},
+    Family<RouterRow>{"lvsd_vrrp_worst_advert_lateness_seconds", kGauge, "The latest an advert was ever sent.",
+                      [](Samples& out, const RouterRow& row) { out.add(row.instance.worst_lateness); }},
+    Family<RouterRow>{"lvsd_vrrp_stalls", kCounter, "Times it ran so late that it asked before it spoke.",
+                      [](Samples& out, const RouterRow& row) { out.add(row.instance.stalls); }},
+    Family<RouterRow>{"lvsd_vrrp_contests", kCounter, "Adverts of a second, lower master heard while master.",
+                      [](Samples& out, const RouterRow& row) { out.add(row.instance.contests); }},
+    Family<RouterRow>{"lvsd_vrrp_held", kGauge, "1 if the operator keeps it from being master.",
+                      [](Samples& out, const RouterRow& row) { out.add(row.instance.held ? 1 : 0); }},
 };
 
 // ---- virtual services
@@ -259,10 +269,19 @@ constexpr std::array kServer{
     Family<ServerRow>{
         "lvsd_server_connection_rate", kGauge, "New connections per second, by the kernel's estimator.",
         [](Samples& out, const ServerRow& row) { out.add(row.server.traffic.connection_rate); }},
+    Family<ServerRow>{"lvsd_server_in_packet_rate", kGauge, "Packets per second from clients.",
+                      [](Samples& out, const ServerRow& row) { out.add(row.server.traffic.in_packet_rate); }},
+    Family<ServerRow>{"lvsd_server_out_packet_rate", kGauge, "Packets per second to clients.",
+                      [](Samples& out, const ServerRow& row) { out.add(row.server.traffic.out_packet_rate); }},
     Family<ServerRow>{"lvsd_server_in_byte_rate", kGauge, "Bytes per second from clients.",
                       [](Samples& out, const ServerRow& row) { out.add(row.server.traffic.in_byte_rate); }},
     Family<ServerRow>{"lvsd_server_out_byte_rate", kGauge, "Bytes per second to clients.",
                       [](Samples& out, const ServerRow& row) { out.add(row.server.traffic.out_byte_rate); }},
+    Family<ServerRow>{"lvsd_server_overridden", kGauge, "Always 1, for what an operator said about it.",
+                      [](Samples& out, const ServerRow& row) {
+                          for (const auto& what : row.server.overrides)
+                              out.add(1, label("override", state::to_string(what.kind)));
+                      }},
 };
 
 // ---- checks
@@ -277,6 +296,8 @@ constexpr std::array kCheck{
                      [](Samples& out, const CheckRow& row) { out.add(row.check.last_run); }},
     Family<CheckRow>{"lvsd_check_last_duration_seconds", kGauge, "How long it took the last time.",
                      [](Samples& out, const CheckRow& row) { out.add(row.check.latency); }},
+    Family<CheckRow>{"lvsd_check_last_lag_seconds", kGauge, "How late it started the last time.",
+                     [](Samples& out, const CheckRow& row) { out.add(row.check.lag); }},
     Family<CheckRow>{"lvsd_check_runs", kCounter, "Times it ran.",
                      [](Samples& out, const CheckRow& row) { out.add(row.check.runs); }},
     Family<CheckRow>{"lvsd_check_failures", kCounter, "Times it failed.",

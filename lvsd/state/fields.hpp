@@ -119,6 +119,14 @@ void fields(V& visit, S& s) {
     visit("instances", s.instances);
 }
 
+template <class V, Either<CheckChange> S>
+void fields(V& visit, S& s) {
+    visit("at_us", s.at);
+    visit("state", s.state);
+    visit("latency_us", s.latency);
+    visit("reason", s.reason);
+}
+
 template <class V, Either<Check> S>
 void fields(V& visit, S& s) {
     visit("kind", s.kind);
@@ -126,11 +134,22 @@ void fields(V& visit, S& s) {
     visit("state", s.state);
     visit("reason", s.reason);
     visit("latency_us", s.latency);
+    visit("lag_us", s.lag);
     visit("since_us", s.since);
     visit("last_run_us", s.last_run);
     visit("runs", s.runs);
     visit("failures", s.failures);
     visit("certificate_days", s.certificate_days);
+    visit("history", s.history);
+}
+
+template <class V, Either<Override> S>
+void fields(V& visit, S& s) {
+    visit("kind", s.kind);
+    visit("weight", s.weight);
+    visit("reason", s.reason);
+    visit("expires_us", s.expires);
+    visit("deadline_us", s.deadline);
 }
 
 template <class V, Either<Traffic> S>
@@ -160,6 +179,7 @@ void fields(V& visit, S& s) {
     visit("active_connections", s.active_connections);
     visit("inactive_connections", s.inactive_connections);
     visit("traffic", s.traffic);
+    visit("overrides", s.overrides);
     visit("checks", s.checks);
 }
 

@@ -65,6 +65,20 @@ std::string_view to_string(ServerState value) {
     return {};
 }
 
+std::string_view to_string(OverrideKind value) {
+    switch (value) {
+        case OverrideKind::disabled:
+            return "disabled";
+        case OverrideKind::draining:
+            return "draining";
+        case OverrideKind::maintenance:
+            return "maintenance";
+        case OverrideKind::weight:
+            return "weight";
+    }
+    return {};
+}
+
 std::string_view to_string(ServiceState value) {
     switch (value) {
         case ServiceState::up:

@@ -169,18 +169,28 @@ struct Router {
 
 enum class CheckState : std::uint8_t { starting, up, down };
 
+struct CheckChange {  // a verdict that differed from the one before
+    WallTime at;
+    CheckState state = CheckState::starting;
+    Duration latency{};  // of the run that decided
+    std::string reason;
+    friend bool operator==(const CheckChange&, const CheckChange&) = default;
+};
+
 struct Check {
     std::string kind;    // "tcp", "http"
     std::string target;  // "192.0.2.7:80", "http://192.0.2.7/health"
     CheckState state = CheckState::starting;
     std::string reason;  // of the last result: "200 OK", "connection refused"
     Duration latency{};  // of the last result
+    Duration lag{};      // how late the last run started
     WallTime since;      // of state
     WallTime last_run;   // end of the last run
     std::uint64_t runs = 0;
     std::uint64_t failures = 0;
     // Until the server's certificate expires; negative: it has. Absent without TLS.
     std::optional<std::int32_t> certificate_days = std::nullopt;
+    std::vector<CheckChange> history;  // oldest first, the last few
     friend bool operator==(const Check&, const Check&) = default;
 };
 
@@ -201,6 +211,17 @@ struct Traffic {  // from the kernel: cumulative, and current rates per second
     friend bool operator==(const Traffic&, const Traffic&) = default;
 };
 
+enum class OverrideKind : std::uint8_t { disabled, draining, maintenance, weight };
+
+struct Override {  // an operator's word about a server
+    OverrideKind kind = OverrideKind::disabled;
+    std::uint32_t weight = 0;  // of kind weight: in place of the configured one
+    std::string reason;
+    WallTime expires;   // ends by itself then; zero: when it is dropped
+    WallTime deadline;  // draining, maintenance: connections left then are cut
+    friend bool operator==(const Override&, const Override&) = default;
+};
+
 struct Server {
     Endpoint address;
     bool is_sorry =
@@ -214,6 +235,7 @@ struct Server {
     std::uint32_t active_connections = 0;
     std::uint32_t inactive_connections = 0;
     Traffic traffic;
+    std::vector<Override> overrides;  // at most one that takes it out, and one of its weight
     std::vector<Check> checks;
     friend bool operator==(const Server&, const Server&) = default;
 };
@@ -260,6 +282,7 @@ struct Snapshot {
 [[nodiscard]] std::string_view to_string(RouterState value);
 [[nodiscard]] std::string_view to_string(CheckState value);
 [[nodiscard]] std::string_view to_string(ServerState value);
+[[nodiscard]] std::string_view to_string(OverrideKind value);
 [[nodiscard]] std::string_view to_string(ServiceState value);
 
 // One JSON object on one line. Texts that are not UTF-8 get U+FFFD in place of what is wrong, so the result

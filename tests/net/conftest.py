@@ -2,6 +2,6 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 
 from labkit.fixtures import *  # noqa: E402,F401,F403 (the path comes first; fixtures are found by name)

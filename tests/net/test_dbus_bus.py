@@ -11,159 +11,14 @@ import pwd
 import re
 import select
 import shutil
-import signal
 import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
+import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from labkit.waiting import wait_for  # noqa: E402
-
-NAME = "org.linuxvirtualserver.Lvsd1"
-BASE = "/org/linuxvirtualserver/Lvsd1"
-SERVER = f"{BASE}/service/service_2d0/server/_310_2e0_2e0_2e1_3a80"
-POLICY = ROOT / "etc/dbus-1/org.linuxvirtualserver.Lvsd1.conf"
-DEADLINE = 30
-
-CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>system</type>
-  <listen>unix:path={socket}</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow user="*"/>
-    <deny own="*"/>
-    <deny send_type="method_call"/>
-    <allow send_type="signal"/>
-    <allow send_requested_reply="true" send_type="method_return"/>
-    <allow send_requested_reply="true" send_type="error"/>
-    <allow receive_type="method_call"/>
-    <allow receive_type="method_return"/>
-    <allow receive_type="error"/>
-    <allow receive_type="signal"/>
-    <allow send_destination="org.freedesktop.DBus"/>
-  </policy>
-  <include>{policy}</include>
-</busconfig>
-"""
-
-
-def program(name: str) -> str:
-    """One of our programs; `lab test` puts the build under test first in PATH."""
-    found = shutil.which(name)
-    assert found, f"{name} is not built"
-    return found
-
-
-class Bus:
-    """A dbus-daemon of our own that can go away and come back at the same address."""
-
-    def __init__(self, directory: Path):
-        self.socket = directory / "bus"
-        self.address = f"unix:path={self.socket}"
-        self.config = directory / "bus.conf"
-        self.config.write_text(CONFIG.format(socket=self.socket, policy=POLICY))
-        self.daemon = None
-
-    def start(self):
-        self.socket.unlink(missing_ok=True)
-        self.daemon = subprocess.Popen(["dbus-daemon", f"--config-file={self.config}", "--nofork", "--nopidfile"],
-                                       stderr=subprocess.PIPE, text=True)
-        wait_for(self.socket.exists, DEADLINE, "the bus listens")
-
-    def stop(self):
-        if self.daemon:
-            self.daemon.kill()
-            self.daemon.communicate()
-            self.daemon = None
-
-
-class Demo:
-    """tests/tools/dbus_demo: a made-up state that can be changed."""
-
-    def __init__(self, directory: Path, bus: Bus, *arguments: str):
-        self.socket = directory / "lvsd.sock"
-        self.environment = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=bus.address, NO_COLOR="")
-        self.process = subprocess.Popen([program("dbus_demo"), "--bus", "--socket", str(self.socket), *arguments],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        env=self.environment)
-        os.set_blocking(self.process.stdout.fileno(), False)
-        self.said = ""
-        self.expect("ready")
-
-    def expect(self, line: str):
-        """Waits until the demo has said `line`; what it said up to there is done with."""
-        def come():
-            self.said += (self.process.stdout.read() or b"").decode()
-            before, found, after = self.said.partition(line + "\n")
-            if found:
-                self.said = after
-            return bool(found)
-        wait_for(come, DEADLINE, f"dbus_demo says '{line}'")
-
-    def tell(self, command: str):
-        self.process.stdin.write(command.encode() + b"\n")
-        self.process.stdin.flush()
-        self.expect("ok")
-
-    def worked(self) -> float:
-        """Processor time so far, in seconds."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def stop(self):
-        self.process.kill()
-        self.process.communicate()
-
-    def run(self, *command: str, **options) -> subprocess.CompletedProcess:
-        return subprocess.run(command, env=self.environment, text=True, timeout=DEADLINE * 2,
-                              stdin=subprocess.DEVNULL, capture_output=True, **options)
-
-    def busctl(self, *arguments: str, **options) -> str:
-        done = self.run("busctl", "--system", "--no-pager", *arguments, **options)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def lvsctl(self, *arguments: str) -> subprocess.CompletedProcess:
-        return self.run(program("lvsctl"), *arguments)
-
-
-@pytest.fixture
-def directory():
-    with tempfile.TemporaryDirectory(prefix="lvsd-net-dbus-") as path:
-        os.chmod(path, 0o755)
-        yield Path(path)
-
-
-@pytest.fixture
-def bus(directory):
-    bus = Bus(directory)
-    bus.start()
-    yield bus
-    bus.stop()
-
-
-@pytest.fixture
-def start_demo(directory, bus):
-    started = []
-
-    def start(*arguments, named=True):
-        demo = Demo(directory, bus, *arguments)
-        started.append(demo)
-        if named:
-            demo.expect("name yes")
-        return demo
-
-    yield start
-    for demo in started:
-        demo.stop()
+from _bus import BASE, DEADLINE, NAME, ROOT, SERVER, bus, directory, program, start_demo  # noqa: F401
+from labkit.waiting import wait_for
 
 
 def test_busctl_reads_everything(start_demo):
@@ -174,6 +29,10 @@ def test_busctl_reads_everything(start_demo):
     text = demo.busctl("introspect", NAME, SERVER)
     assert re.search(r"\.EffectiveWeight\s+property\s+u\s+10\s+emits-change", text), text
     assert re.search(r"\.Connections\s+property\s+t\s+100\s+-", text), text
+    check = demo.busctl("introspect", NAME, f"{SERVER}/check/1")
+    assert re.search(r"\.Target\s+property\s+s\s+\"http://10\.0\.0\.1/health\"\s+emits-change", check), check
+    assert demo.busctl("get-property", NAME, SERVER, f"{NAME}.RealServer", "Overrides") == \
+        'a(sustt) 1 "weight" 10 "half its memory is gone" 1700003600000000 0\n'
     assert re.search(r"\.Describe\s+method\s+-\s+s", demo.busctl("introspect", NAME, BASE))
 
 
@@ -189,7 +48,7 @@ def test_every_documented_property_exists_and_no_other(start_demo):
     demo = start_demo()
     text = (ROOT / "lvsd/dbus/api.md").read_text()
     objects = {"Manager": BASE, "VirtualRouter": f"{BASE}/router/web/ipv4",
-               "VirtualService": f"{BASE}/service/service_2d0", "RealServer": SERVER}
+               "VirtualService": f"{BASE}/service/service_2d0", "RealServer": SERVER, "Check": f"{SERVER}/check/1"}
     signal_words = {"yes": "emits-change", "no": "-", "const": "const"}
     types = {"time": "t", "span": "t", "word": "s", "text": "s"}
     for interface, path in objects.items():
@@ -206,13 +65,65 @@ def test_every_documented_property_exists_and_no_other(start_demo):
         assert shown == documented, interface
 
 
+def members(interface: ElementTree.Element) -> dict:
+    """An interface of an introspection, in a form that can be compared: the order of members says nothing."""
+    found = {}
+    for member in interface:
+        arguments = [(each.get("name"), each.get("type"), each.get("direction")) for each in member.findall("arg")]
+        notes = {each.get("name"): each.get("value") for each in member.findall("annotation")}
+        key = (member.tag, member.get("name"))
+        assert key not in found
+        found[key] = (member.get("type"), member.get("access"), arguments, notes)
+    return found
+
+
+def test_what_is_installed_is_what_introspection_says(start_demo):
+    demo = start_demo()
+    for interface, path in {"Manager": BASE, "VirtualRouter": f"{BASE}/router/web/ipv4", "RealServer": SERVER,
+                            "VirtualService": f"{BASE}/service/service_2d0", "Check": f"{SERVER}/check/1"}.items():
+        name = f"{NAME}.{interface}"
+        call = demo.busctl("--json=short", "call", NAME, path, "org.freedesktop.DBus.Introspectable", "Introspect")
+        live = ElementTree.fromstring(json.loads(call)["data"][0]).find(f"interface[@name='{name}']")
+        printed = demo.run(program("lvsd"), "--print-dbus-interface", name)
+        assert printed.returncode == 0, printed.stderr
+        installed = ElementTree.fromstring(printed.stdout).find(f"interface[@name='{name}']")
+        assert members(installed) == members(live), name
+        assert len(members(live)) > 5
+    assert demo.run(program("lvsd"), "--print-dbus-interface", f"{NAME}.Nothing").returncode == 1
+    cmake = (ROOT / "systemd/CMakeLists.txt").read_text()
+    assert "foreach(interface Manager VirtualRouter VirtualService RealServer Check)" in cmake, "all are installed"
+
+
+def test_python_dbus_gets_named_errors(start_demo):
+    demo = start_demo()
+    script = f"""if True:
+        import dbus
+        bus = dbus.SystemBus()
+        def error(path, interface, method, *arguments):
+            try:
+                getattr(dbus.Interface(bus.get_object('{NAME}', path), interface), method)(*arguments)
+            except dbus.DBusException as refused:
+                print(refused.get_dbus_name())
+        error('{BASE}', '{NAME}.Manager', 'Reload')
+        error('{SERVER}', '{NAME}.RealServer', 'Drain', dbus.UInt64(0), 'disk', dbus.UInt64(0))
+        error('{BASE}/service/none', '{NAME}.VirtualService', 'Nothing')
+        error('{BASE}', '{NAME}.Manager', 'Nothing')
+        error('{SERVER}', 'org.freedesktop.DBus.Properties', 'Set', '{NAME}.RealServer', 'Weight', dbus.UInt32(1))
+    """
+    done = demo.run("/usr/bin/python3", "-c", script)
+    assert done.returncode == 0, done.stderr
+    errors = "org.freedesktop.DBus.Error"
+    assert done.stdout.split() == [f"{NAME}.Error.NotReady", f"{NAME}.Error.NotReady", f"{errors}.UnknownObject",
+                                   f"{errors}.UnknownMethod", f"{errors}.PropertyReadOnly"]
+
+
 def test_python_dbus_walks_the_object_manager(start_demo):
     demo = start_demo()
     script = (f"import dbus; bus = dbus.SystemBus(); o = bus.get_object('{NAME}', '{BASE}')\n"
               "print(len(dbus.Interface(o, 'org.freedesktop.DBus.ObjectManager').GetManagedObjects()))")
     done = demo.run("/usr/bin/python3", "-c", script)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{1 + 2 + 2 * 4}\n"
+    assert done.stdout == f"{1 + 2 + 2 * (1 + 3 + 3)}\n"
 
 
 def test_signals_tell_what_changed_and_nothing_else(start_demo):
@@ -239,7 +150,7 @@ def test_signals_tell_what_changed_and_nothing_else(start_demo):
         text = "".join(seen)
         assert re.search(r"router/web/ipv4: .*PropertiesChanged .*\{'State': <'backup'>\}", text), text
         assert "router/web/ipv6" not in text and "service_2d0" not in text, text
-        assert text.count("InterfacesRemoved") == 4
+        assert text.count("InterfacesRemoved") == 1 + 3 + 3
     finally:
         watcher.kill()
         watcher.communicate()
@@ -286,13 +197,17 @@ def test_everybody_may_read_and_only_that(start_demo):
 
 def test_ten_thousand_servers_through_the_bus(start_demo):
     demo = start_demo("--services", "2000", "--servers", "5")
-    begin, worked_before = time.monotonic(), demo.worked()
-    done = demo.run("busctl", "--system", "--quiet", "--timeout=60", "call", NAME, BASE,
-                    "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
-    worked = demo.worked() - worked_before
-    print(f"GetManagedObjects of 10,000 servers through dbus-daemon: {1000 * (time.monotonic() - begin):.0f} ms with "
-          f"busctl's start and end, {1000 * worked:.0f} ms of the server's processor time")
-    assert done.returncode == 0, done.stderr
+    took, worked = [], []
+    for _ in range(5):  # the machine does other things, too: the best counts
+        begin, worked_before = time.monotonic(), demo.worked()
+        done = demo.run("busctl", "--system", "--quiet", "--timeout=60", "call", NAME, BASE,
+                        "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
+        took.append(time.monotonic() - begin)
+        worked.append(demo.worked() - worked_before)
+        assert done.returncode == 0, done.stderr
+    print(f"GetManagedObjects of 10,000 servers and their checks through dbus-daemon: {1000 * min(took):.0f} ms with "
+          f"busctl's start and end, {1000 * min(worked):.0f} ms of the server's processor time")
+    assert min(worked) < 1, worked  # not the time on the wall: other tests run on this machine
     table = demo.lvsctl("status")
     assert table.returncode == 0
     assert len([line for line in table.stdout.splitlines() if line.startswith("  server")]) == 10_000

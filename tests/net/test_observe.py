@@ -236,6 +236,7 @@ complete_line {line!r}
     ("lvsctl servers --s", {"--service", "--server", "--state", "--socket", "--system"}),
     ("lvsctl servers --state d", {"down", "draining"}),
     ("lvsctl watch --no-", {"--no-follow", "--no-pager"}),
+    ("lvsctl servers --over", {"--overridden"}),
 ])
 def test_bash_completion(node, line, expected):
     script = BASH.format(file=ROOT / "etc/completion/lvsctl.bash", line=line)
@@ -251,8 +252,28 @@ def test_fish_completion(node):
     assert words >= {"services", "servers", "down", "draining"}, words
 
 
-def test_zsh_completion_is_sound(node):
-    node.run(["zsh", "-n", ROOT / "etc/completion/_lvsctl"])
+ZSH = """
+compadd() {{ while (( $# )) && [[ $1 != -- ]]; do shift; done; shift; print -l -- "$@" }}
+_files() {{ print a-file }}
+words=({words}); CURRENT=$#words
+source {file}
+"""
+
+
+@pytest.mark.parametrize("words, expected", [
+    (["lvsctl", ""], {"status", "services", "drain", "failover", "plan", "apply", "config"}),
+    (["lvsctl", "config", ""], {"check"}),
+    (["lvsctl", "servers", "--state", ""], {"down", "draining"}),
+    (["lvsctl", "checks", "--"], {"--history", "--limit", "--json", "--socket"}),
+    (["lvsctl", "plan", ""], {"a-file"}),
+])
+def test_zsh_completion(node, words, expected):
+    """What is handed to zsh's compadd, which leaves out what does not begin with the word typed so far."""
+    file = ROOT / "etc/completion/_lvsctl"
+    node.run(["zsh", "-n", file])
+    script = ZSH.format(words=" ".join(f"'{word}'" for word in words), file=file)
+    offered = set(node.run(["zsh", "-f", "-c", script]).stdout.split())
+    assert offered >= expected, offered
 
 
 # ---- the journal --------------------------------------------------------------------------------------------

@@ -56,6 +56,7 @@ Status some_status() {
             .advice = Advice::maint,
             .certificate_days = -3,
             .latency = 1us,
+            .lag = 2us,
             .at = Time(6s),
             .runs = 10,
             .failures = 4,

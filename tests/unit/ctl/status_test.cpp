@@ -19,6 +19,13 @@ TEST(CtlStatus, ReadsAtAGlance) {
         "last reload refused: 3:1: unknown key \"prioritty\"\n"
         "IPVS: add server 10.0.0.1:80: No such file or directory\n"
         "\n"
+        "OVERRIDE  OF                WHAT                    REASON\n"
+        "router    web IPv4          held\n"
+        "router    web IPv6          held\n"
+        "server    http/10.0.0.1:80  weight 10, 58m20s left  half its memory is gone\n"
+        "server    http/10.0.0.2:80  weight 10, 58m20s left  half its memory is gone\n"
+        "server    http/10.0.0.9:80  weight 10, 58m20s left  half its memory is gone\n"
+        "\n"
         "ROUTER  FAMILY  STATE   SINCE   PRIORITY  INTERFACE  VRID  MASTER     ADDRESSES        REASON\n"
         "web     IPv4    master  1m37s  140 (150)  eth0         51  192.0.2.1  192.0.2.10/24    no advert "
         "in 3.6s\n"
@@ -97,7 +104,7 @@ TEST(CtlStatus, TenThousandServersInTime) {
     const auto text = render_status(snapshot, {true, state::at(100)});
     const auto ms =
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
-    EXPECT_EQ(std::ranges::count(text, '\n'), 4 + 4 + 2 + 12000);
+    EXPECT_EQ(std::ranges::count(text, '\n'), 4 + 4 + 4 + 10000 + 2 + 12000);
     std::printf("table of 10,000 servers: %ld ms\n", static_cast<long>(ms.count()));
 }
 

@@ -43,7 +43,10 @@ TEST(DbusObjects, PathsAreTheDocumentedOnes) {
     EXPECT_EQ(paths(objects), (std::vector<std::string>{
                                   "", "/router/web_2d1/ipv4", "/router/web_2d1/ipv6", "/service/http",
                                   "/service/http/server/_310_2e0_2e0_2e1_3a80",
-                                  "/service/http/server/_310_2e0_2e0_2e2_3a80", "/service/http/sorry"}));
+                                  "/service/http/server/_310_2e0_2e0_2e1_3a80/check/1",
+                                  "/service/http/server/_310_2e0_2e0_2e2_3a80",
+                                  "/service/http/server/_310_2e0_2e0_2e2_3a80/check/1",
+                                  "/service/http/sorry", "/service/http/sorry/check/1"}));
 }
 
 TEST(DbusObjects, FindsExactlyWhatExists) {
@@ -54,7 +57,8 @@ TEST(DbusObjects, FindsExactlyWhatExists) {
     EXPECT_EQ(objects.find("/"), nullptr);
     EXPECT_EQ(objects.find("/zzz"), nullptr);
     EXPECT_EQ(objects.below("/org").size(), objects.all().size());
-    EXPECT_EQ(objects.below("/org/linuxvirtualserver/Lvsd1/service/http").size(), 4U);
+    EXPECT_EQ(objects.below("/org/linuxvirtualserver/Lvsd1/service/http").size(), 7U);
+    EXPECT_EQ(objects.below("/org/linuxvirtualserver/Lvsd1/service/http/sorry").size(), 2U);
     EXPECT_EQ(objects.below("/org/linuxvirtualserver/Lvsd1/nothing").size(), 0U);
 }
 
@@ -72,7 +76,11 @@ TEST(DbusObjects, SameShapeSharesThePaths) {
     const Objects second(shared(snapshot), &first);
     EXPECT_TRUE(first.same_layout(second));
     snapshot.services[0].servers[0].address.port = 81;
-    EXPECT_FALSE(Objects(shared(snapshot), &second).same_layout(second));
+    const Objects third(shared(snapshot), &second);
+    EXPECT_FALSE(third.same_layout(second));
+    auto& checks = snapshot.services[0].servers[0].checks;
+    checks.push_back(checks[0]);
+    EXPECT_FALSE(Objects(shared(snapshot), &third).same_layout(third));
 }
 
 TEST(DbusObjects, OnlyWhatChangedIsTold) {
@@ -84,14 +92,21 @@ TEST(DbusObjects, OnlyWhatChangedIsTold) {
     snapshot.services[0].servers[0].state = state::ServerState::down;
     snapshot.services[0].servers[0].effective_weight = 0;
     snapshot.services[0].servers[0].traffic.in_bytes += 1000;  // not announced
-    snapshot.services[0].servers[0].checks[0].runs += 1;       // not announced
+    auto& check = snapshot.services[0].servers[0].checks[0];
+    check.runs += 1;  // not announced
+    check.state = state::CheckState::down;
+    check.reason = "timed out";
+    snapshot.services[0].traffic.in_byte_rate += 1;
+    snapshot.services[0].servers[1].overrides.clear();
     snapshot.routers[0].instances[1].state = state::RouterState::backup;
     snapshot.routers[0].instances[1].master.reset();
     snapshot.daemon.config.last_ok = true;
     EXPECT_EQ(
         story(before, Objects(shared(snapshot), &before)),
-        (std::vector<std::string>{"~ ReloadOk", "~/router/web/ipv6 State Master",
-                                  "~/service/http/server/_310_2e0_2e0_2e1_3a80 State EffectiveWeight"}));
+        (std::vector<std::string>{"~ ReloadOk", "~/router/web/ipv6 State Master", "~/service/http InByteRate",
+                                  "~/service/http/server/_310_2e0_2e0_2e1_3a80 State EffectiveWeight",
+                                  "~/service/http/server/_310_2e0_2e0_2e1_3a80/check/1 State Reason",
+                                  "~/service/http/server/_310_2e0_2e0_2e2_3a80 Overrides"}));
 }
 
 TEST(DbusObjects, AddedAndRemovedObjectsAreTold) {
@@ -103,15 +118,27 @@ TEST(DbusObjects, AddedAndRemovedObjectsAreTold) {
     const auto lines = story(before, Objects(shared(snapshot), &before));
     EXPECT_EQ(lines, (std::vector<std::string>{
                          "-/service/http/server/_310_2e0_2e0_2e1_3a80",
-                         "+/service/http/server/_310_2e0_2e0_2e3_3a80", "-/service/mark",
+                         "-/service/http/server/_310_2e0_2e0_2e1_3a80/check/1",
+                         "+/service/http/server/_310_2e0_2e0_2e3_3a80",
+                         "+/service/http/server/_310_2e0_2e0_2e3_3a80/check/1",
+                         "-/service/mark",
                          "-/service/mark/server/_310_2e0_2e0_2e1_3a80",
-                         "-/service/mark/server/_310_2e0_2e0_2e2_3a80", "-/service/mark/sorry",
-                         "+/service/other", "+/service/other/server/_310_2e0_2e0_2e1_3a80",
-                         "+/service/other/server/_310_2e0_2e0_2e2_3a80", "+/service/other/sorry"}));
+                         "-/service/mark/server/_310_2e0_2e0_2e1_3a80/check/1",
+                         "-/service/mark/server/_310_2e0_2e0_2e2_3a80",
+                         "-/service/mark/server/_310_2e0_2e0_2e2_3a80/check/1",
+                         "-/service/mark/sorry",
+                         "-/service/mark/sorry/check/1",
+                         "+/service/other",
+                         "+/service/other/server/_310_2e0_2e0_2e1_3a80",
+                         "+/service/other/server/_310_2e0_2e0_2e1_3a80/check/1",
+                         "+/service/other/server/_310_2e0_2e0_2e2_3a80",
+                         "+/service/other/server/_310_2e0_2e0_2e2_3a80/check/1",
+                         "+/service/other/sorry",
+                         "+/service/other/sorry/check/1"}));
 }
 
 TEST(DbusProperties, NamesAreUniqueAndFitTheMask) {
-    for (const auto kind : {Kind::manager, Kind::router, Kind::service, Kind::server}) {
+    for (const auto kind : kKinds) {
         std::set<std::string> names;
         for (const auto& property : properties(kind))
             EXPECT_TRUE(names.insert(property.name).second) << property.name;

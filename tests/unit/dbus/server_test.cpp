@@ -93,6 +93,8 @@ TEST_F(DbusServer, PropertiesHaveTheDocumentedTypes) {
     EXPECT_EQ(text(kServerPath, Kind::server, "State"), "up");
     EXPECT_EQ(text(kServerPath, Kind::server, "Service"), "http");
     EXPECT_EQ(text(kBase + "/service/http/sorry", Kind::server, "State"), "standby");
+    EXPECT_EQ(text(kServerPath + "/check/1", Kind::check, "Target"), "http://10.0.0.1/health");
+    EXPECT_EQ(text(kServerPath + "/check/1", Kind::check, "CertificateDays"), "-3");
     std::uint64_t since = 0;
     const auto answer = get(client, kServerPath, interface_name(Kind::server), "Since");
     ASSERT_GE(sd_bus_message_read(answer.get(), "v", "t", &since), 0);
@@ -153,11 +155,13 @@ TEST_F(DbusServer, SignalsTellOnlyWhatChangedAndOnlySubscribers) {
     next.services[1].servers.pop_back();
     next.services[1].servers.push_back(state::sample_server("10.0.0.3:80"));
     show(next);
-    ASSERT_TRUE(until([&] { return subscriber.received.size() >= 3; }, [&] { subscriber.step(); }));
+    ASSERT_TRUE(until([&] { return subscriber.received.size() >= 5; }, [&] { subscriber.step(); }));
     EXPECT_EQ(signals(subscriber),
               (std::vector<std::string>{"~" + kServerPath + " Reason State",
                                         "+" + kBase + "/service/mark/server/_310_2e0_2e0_2e3_3a80",
-                                        "-" + kBase + "/service/mark/sorry"}));
+                                        "+" + kBase + "/service/mark/server/_310_2e0_2e0_2e3_3a80/check/1",
+                                        "-" + kBase + "/service/mark/sorry",
+                                        "-" + kBase + "/service/mark/sorry/check/1"}));
 
     ASSERT_TRUE(
         get(silent, kBase, interface_name(Kind::manager), "Version"));  // nothing came before this answer
@@ -197,9 +201,9 @@ TEST_F(DbusServer, ManagedObjectsOfTenThousandServersInTime) {
     ASSERT_TRUE(answer);
     ASSERT_GE(sd_bus_message_enter_container(answer.get(), 'a', "{oa{sa{sv}}}"), 0);
     std::size_t objects = 0;
-    while (sd_bus_message_skip(answer.get(), "{oa{sa{sv}}}") > 0 && objects <= 12003)
+    while (sd_bus_message_skip(answer.get(), "{oa{sa{sv}}}") > 0 && objects <= 22003)
         ++objects;
-    EXPECT_EQ(objects, 1 + 2 + 2000U * 6);  // manager, routers, services with their servers
+    EXPECT_EQ(objects, 1 + 2 + 2000U * 11);  // manager, routers, services with their servers and checks
     std::printf(
         "GetManagedObjects of 10,000 servers: %ld ms, %ld ms of processor time for server and client\n",
         milliseconds(took), milliseconds(worked));

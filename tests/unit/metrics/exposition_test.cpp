@@ -62,7 +62,13 @@ TEST(Exposition, SamplesOfEveryKind) {
           "lvsd_check_runs_total{service=\"http\",server=\"10.0.0.1:80\",kind=\"http\","
           "target=\"http://10.0.0.1/health\",check=\"1\"} 50\n",
           "lvsd_check_lag_seconds{which=\"p99\"} 0.002\n", "lvsd_vrrp_discarded_total{reason=\"vrid\"} 5\n",
-          "lvsd_notify_runs_total{result=\"ok\"} 6\n"})
+          "lvsd_notify_runs_total{result=\"ok\"} 6\n",
+          "lvsd_vrrp_late_adverts_total{router=\"web\",family=\"ipv6\"} 4\n",
+          "lvsd_vrrp_worst_advert_lateness_seconds{router=\"web\",family=\"ipv4\"} 0.0055\n",
+          "lvsd_server_out_packet_rate{service=\"http\",server=\"10.0.0.1:80\"} 107\n",
+          "lvsd_server_overridden{service=\"http\",server=\"10.0.0.1:80\",override=\"weight\"} 1\n",
+          "lvsd_check_last_lag_seconds{service=\"http\",server=\"10.0.0.1:80\",kind=\"http\","
+          "target=\"http://10.0.0.1/health\",check=\"1\"} 5.6e-05\n"})
         EXPECT_THAT(text, HasSubstr(expected));
 }
 

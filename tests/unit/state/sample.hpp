@@ -29,8 +29,20 @@ inline Server sample_server(std::string_view address) {
     server.active_connections = 17;
     server.inactive_connections = 4;
     server.traffic = sample_traffic(100);
-    server.checks = {{"http", "http://10.0.0.1/health", CheckState::up, "200 OK",
-                      std::chrono::microseconds(1234), at(5), at(9), 50, 2, -3}};
+    server.overrides = {{OverrideKind::weight, 10, "half its memory is gone", at(3600), {}}};
+    server.checks = {{"http",
+                      "http://10.0.0.1/health",
+                      CheckState::up,
+                      "200 OK",
+                      std::chrono::microseconds(1234),
+                      std::chrono::microseconds(56),
+                      at(5),
+                      at(9),
+                      50,
+                      2,
+                      -3,
+                      {{at(4), CheckState::down, std::chrono::microseconds(99), "connection refused"},
+                       {at(5), CheckState::up, std::chrono::microseconds(1234), "200 OK"}}}};
     return server;
 }
 
