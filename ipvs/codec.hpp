@@ -38,6 +38,7 @@ struct Message {
     enum class Kind : std::uint8_t { data, done, status };
     Kind kind = Kind::data;
     std::uint32_t sequence = 0;
+    std::uint16_t family = 0;
     int error = 0;             // status, done: errno, 0 = success
     bool interrupted = false;  // the kernel says that the dump is not consistent
     std::string text;          // the kernel's words about an error, if it has any
@@ -61,6 +62,32 @@ struct Timeouts {
 [[nodiscard]] Result<std::pair<DestKey, Dest>> parse_dest(const Message& message, Family service_family);
 [[nodiscard]] Result<Info> parse_info(const Message& message);
 [[nodiscard]] Result<Timeouts> parse_timeouts(const Message& message);
-[[nodiscard]] Result<std::uint16_t> parse_family_id(const Message& message);
+struct GenericFamily {
+    std::uint16_t id = 0;
+    std::uint32_t events = 0;  // the number of its multicast group "events"; 0: it has none
+};
+[[nodiscard]] Result<GenericFamily> parse_family(const Message& message);
+// What nlctrl tells its group: the number of one of our families that has come. Nothing: something else.
+[[nodiscard]] std::optional<std::uint16_t> parse_new_family(const Message& message);
+
+// ---- LVSD_IPVS, which only our module has (ipvs/kmod/uapi/lvsd_ipvs.h); extension.cpp
+// -----------------------
+
+inline constexpr std::string_view kExtension = "LVSD_IPVS";
+inline constexpr std::uint32_t kFamilyNews = 0x10;  // the group of nlctrl
+
+void encode_get_generation(const Header& header, Bytes& out);
+// One step of a batch: the service with exactly these servers, or none of it.
+void append_step(const ServiceKey& key, const Service* service, Bytes& steps);
+void encode_batch(const Header& header, std::optional<Generation> expect, std::span<const std::uint8_t> steps,
+                  Bytes& out);
+
+struct ExtensionAnswer {
+    std::optional<Generation> generation;
+    std::optional<std::uint32_t> step;  // of a batch that failed: the step at fault
+};
+[[nodiscard]] ExtensionAnswer parse_extension(const Message& message);
+// A change somebody made, us included. Nothing: not such a message.
+[[nodiscard]] std::optional<Change> parse_change(const Message& message);
 
 }  // namespace lvs::ipvs::codec

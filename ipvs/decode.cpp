@@ -5,73 +5,20 @@
 #include <arpa/inet.h>
 #include <linux/genetlink.h>
 #include <linux/ip_vs.h>
-#include <netlink/attr.h>
-#include <netlink/msg.h>
 
-#include <array>
 #include <cstring>
 
-#include "ipvs/codec.hpp"
+#include "ipvs/kmod/uapi/lvsd_ipvs.h"
+#include "ipvs/reader.hpp"
 
 namespace lvs::ipvs::codec {
 namespace {
 
 constexpr std::uint32_t kSettableFlags = kPersistent | kOnePacket | kSched1 | kSched2 | kSched3;
 
-// The attributes of one level, by number. Getters answer with nothing unless the length fits exactly.
-template <int Max>
-class Attributes {
-public:
-    explicit Attributes(std::span<const std::uint8_t> bytes) {
-        const auto* head = reinterpret_cast<const nlattr*>(bytes.data());
-        parse(head, static_cast<int>(bytes.size()));
-    }
-    explicit Attributes(const nlattr* nest) {
-        if (nest != nullptr) parse(static_cast<const nlattr*>(nla_data(nest)), nla_len(nest));
-    }
-    [[nodiscard]] const nlattr* get(int type) const { return table_.at(static_cast<std::size_t>(type)); }
-
-    template <class T>
-    [[nodiscard]] std::optional<T> number(int type) const {
-        const auto* found = get(type);
-        T value{};
-        if (found == nullptr || nla_len(found) != int{sizeof value}) return std::nullopt;
-        std::memcpy(&value, nla_data(found), sizeof value);
-        return value;
-    }
-    [[nodiscard]] std::string text(int type) const {
-        const auto* found = get(type);
-        if (found == nullptr) return {};
-        const auto* data = static_cast<const char*>(nla_data(found));
-        return {data, strnlen(data, static_cast<std::size_t>(nla_len(found)))};
-    }
-    // The kernel sends 16 bytes for either family; 4 are accepted for IPv4.
-    [[nodiscard]] std::optional<IpAddress> address(int type, Family family) const {
-        const auto* found = get(type);
-        const std::size_t size = family == Family::ipv4 ? 4 : 16;
-        if (found == nullptr || static_cast<std::size_t>(nla_len(found)) < size) return std::nullopt;
-        return IpAddress::from_bytes({static_cast<const std::uint8_t*>(nla_data(found)), size});
-    }
-
-private:
-    void parse(const nlattr* head, int length) {
-        std::array<nlattr*, Max + 1> found{};
-        if (length > 0) (void)nla_parse(found.data(), Max, const_cast<nlattr*>(head), length, nullptr);
-        std::copy(found.begin(), found.end(), table_.begin());
-    }
-    std::array<const nlattr*, Max + 1> table_{};
-};
-
 using Top = Attributes<IPVS_CMD_ATTR_MAX>;
-using ServiceNest = Attributes<IPVS_SVC_ATTR_MAX>;
 using DestNest = Attributes<IPVS_DEST_ATTR_MAX>;
 using StatsNest = Attributes<IPVS_STATS_ATTR_MAX>;
-
-std::optional<Family> family_from(std::optional<std::uint16_t> number) {
-    if (number == AF_INET) return Family::ipv4;
-    if (number == AF_INET6) return Family::ipv6;
-    return std::nullopt;
-}
 
 // 64-bit statistics where the kernel has them, else the 32-bit ones.
 Counters parse_counters(const nlattr* wide, const nlattr* narrow) {
@@ -92,15 +39,6 @@ Counters parse_counters(const nlattr* wide, const nlattr* narrow) {
     out.in_byte_rate = value(IPVS_STATS_ATTR_INBPS);
     out.out_byte_rate = value(IPVS_STATS_ATTR_OUTBPS);
     return out;
-}
-
-std::optional<ServiceKey> parse_key(const ServiceNest& nest, Family family) {
-    if (const auto mark = nest.number<std::uint32_t>(IPVS_SVC_ATTR_FWMARK)) return FwmarkKey{family, *mark};
-    const auto protocol = nest.number<std::uint16_t>(IPVS_SVC_ATTR_PROTOCOL);
-    const auto address = nest.address(IPVS_SVC_ATTR_ADDR, family);
-    const auto port = nest.number<std::uint16_t>(IPVS_SVC_ATTR_PORT);
-    if (!protocol || *protocol > 255 || !address || !port) return std::nullopt;
-    return AddressKey{static_cast<Protocol>(*protocol), {*address, ntohs(*port)}};
 }
 
 ServiceSettings parse_settings(const ServiceNest& nest, Family family) {
@@ -165,6 +103,7 @@ std::optional<Message> next_message(std::span<const std::uint8_t>& rest) {
     const auto payload = bytes.subspan(sizeof header, header.nlmsg_len - sizeof header);
     Message out;
     out.sequence = header.nlmsg_seq;
+    out.family = header.nlmsg_type;
     out.interrupted = (header.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
     if (header.nlmsg_type == NLMSG_ERROR || header.nlmsg_type == NLMSG_DONE) {
         const bool done = header.nlmsg_type == NLMSG_DONE;
@@ -221,11 +160,37 @@ Result<Timeouts> parse_timeouts(const Message& message) {
                     top.number<std::uint32_t>(IPVS_CMD_ATTR_TIMEOUT_UDP).value_or(0)};
 }
 
-Result<std::uint16_t> parse_family_id(const Message& message) {
+namespace {
+
+std::uint32_t parse_events_group(const nlattr* groups) {
+    if (groups == nullptr) return 0;
+    int rest = 0;
+    nlattr* each = nullptr;
+    nla_for_each_nested(each, const_cast<nlattr*>(groups), rest) {
+        const Attributes<CTRL_ATTR_MCAST_GRP_MAX> group(each);
+        if (group.text(CTRL_ATTR_MCAST_GRP_NAME) == LVSD_IPVS_GROUP_EVENTS)
+            return group.number<std::uint32_t>(CTRL_ATTR_MCAST_GRP_ID).value_or(0);
+    }
+    return 0;
+}
+
+}  // namespace
+
+Result<GenericFamily> parse_family(const Message& message) {
     const Attributes<CTRL_ATTR_MAX> top(message.attributes);
     const auto id = top.number<std::uint16_t>(CTRL_ATTR_FAMILY_ID);
     if (!id) return fail(std::errc::bad_message, "netlink: the kernel did not tell the family's number");
-    return *id;
+    return GenericFamily{*id, parse_events_group(top.get(CTRL_ATTR_MCAST_GROUPS))};
+}
+
+std::optional<std::uint16_t> parse_new_family(const Message& message) {
+    if (message.kind != Message::Kind::data || message.family != GENL_ID_CTRL ||
+        message.command != CTRL_CMD_NEWFAMILY)
+        return std::nullopt;
+    const Attributes<CTRL_ATTR_MAX> top(message.attributes);
+    const auto name = top.text(CTRL_ATTR_FAMILY_NAME);
+    if (name != IPVS_GENL_NAME && name != kExtension) return std::nullopt;
+    return top.number<std::uint16_t>(CTRL_ATTR_FAMILY_ID);
 }
 
 }  // namespace lvs::ipvs::codec

@@ -100,6 +100,13 @@ struct Service {
 
 using Table = std::map<ServiceKey, Service>;
 
+// Our kernel module counts the changes of a table, whoever makes them, and tells each of them.
+using Generation = std::uint64_t;
+struct Change {
+    Generation generation = 0;      // that it made
+    std::optional<ServiceKey> key;  // absent: nothing a table shows (timeouts, counters)
+};
+
 // ---- commands -------------------------------------------------------------------------------------------
 
 enum class Verb : std::uint8_t { add_service, set_service, delete_service, add_dest, set_dest, delete_dest };

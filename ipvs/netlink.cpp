@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "ipvs/netlink.hpp"
 
-#include "ipvs/session.hpp"
+#include "ipvs/operations.hpp"
 
 namespace lvs::ipvs {
 namespace {
@@ -22,15 +22,31 @@ public:
         ++attempt_;
         table_.clear();
         failure_.reset();
+        generation_.reset();
         session_.with_family([self = shared_from_this()](const Result<void>& found) {
             if (!found) return self->finish(std::unexpected(found.error()));
-            self->scope_ ? self->read_named() : self->read_all();
+            self->session_.has_extension() ? self->ask_generation() : self->read_table();
         });
     }
 
 private:
     using Step = void (Read::*)(const ServiceKey&);
     using Then = void (Read::*)();
+
+    void read_table() { scope_ ? read_named() : read_all(); }
+
+    // What is read after this is at least as new.
+    void ask_generation() {
+        session_.ask_extension(
+            codec::encode_get_generation,
+            [self = shared_from_this()](const codec::Message& message) {
+                self->generation_ = codec::parse_extension(message).generation;
+            },
+            [self = shared_from_this()](const Result<void>& result) {
+                self->note(result);
+                self->failure_ ? self->conclude() : self->read_table();
+            });
+    }
 
     void read_all() {
         session_.ask(
@@ -137,13 +153,14 @@ private:
     void finish(Result<Table> result) {
         const auto self = shared_from_this();
         session_.next();
-        handler_(std::move(result));
+        handler_(std::move(result), generation_);
     }
 
     Session& session_;
     Scope scope_;
     ReadHandler handler_;
     Table table_;
+    std::optional<Generation> generation_;
     std::optional<Error> failure_;
     int attempt_ = 0;
     std::vector<ServiceKey> keys_;
@@ -151,84 +168,6 @@ private:
     std::size_t open_ = 0;
     Step step_ = nullptr;
     Then then_ = nullptr;
-};
-
-// ---- changing -------------------------------------------------------------------------------------------
-
-class Apply final : public Session::Operation, public std::enable_shared_from_this<Apply> {
-public:
-    Apply(Session& session, std::vector<Command> commands, ApplyHandler handler)
-        : session_(session), commands_(std::move(commands)), handler_(std::move(handler)) {}
-
-    void run() override {
-        session_.with_family([self = shared_from_this()](const Result<void>& found) {
-            if (!found) self->report_.fatal = found.error();
-            self->proceed();
-        });
-    }
-
-private:
-    void proceed() {
-        while (!report_.fatal && next_ < commands_.size() && open_ < session_.window())
-            submit(next_++);
-        if (open_ == 0) finish();
-    }
-
-    void submit(std::size_t index) {
-        ++open_;
-        session_.ask(
-            [self = shared_from_this(), index](const codec::Header& header, codec::Bytes& out) {
-                codec::encode_command(header, self->commands_[index], out);
-            },
-            {},
-            [self = shared_from_this(), index](const Result<void>& result) {
-                --self->open_;
-                result ? self->succeeded() : self->failed(index, result.error());
-                self->proceed();
-            });
-    }
-
-    void succeeded() { ++report_.done; }
-
-    void failed(std::size_t index, const Error& error) {
-        auto& command = commands_[index];
-        const bool adds = command.verb == Verb::add_service || command.verb == Verb::add_dest;
-        const bool deletes = command.verb == Verb::delete_service || command.verb == Verb::delete_dest;
-        const bool absent =
-            error.code == std::errc::no_such_process || error.code == std::errc::no_such_file_or_directory;
-        if (adds && error.code == std::errc::file_exists) {
-            command.verb = command.verb == Verb::add_service ? Verb::set_service : Verb::set_dest;
-            return submit(index);
-        }
-        if (deletes && absent) return succeeded();
-        if (is_dest_verb(command.verb) && refused_.contains(command.service)) {
-            ++report_.skipped;
-            return;
-        }
-        refuse(command, error);
-    }
-
-    void refuse(const Command& command, const Error& error) {
-        // The module may have been unloaded; whoever comes next asks for the family anew.
-        if (error.code == std::errc::no_such_file_or_directory) session_.forget_family();
-        if (error.code == std::errc::operation_not_permitted) report_.fatal = explain(error);
-        if (command.verb == Verb::add_service) refused_.insert(command.service);
-        report_.errors.push_back({command, explain(command, error)});
-    }
-
-    void finish() {
-        const auto self = shared_from_this();
-        session_.next();
-        handler_(std::move(report_));
-    }
-
-    Session& session_;
-    std::vector<Command> commands_;
-    ApplyHandler handler_;
-    ApplyReport report_;
-    std::set<ServiceKey> refused_;  // services that could not be added
-    std::size_t next_ = 0;
-    std::size_t open_ = 0;
 };
 
 // ---- single questions -----------------------------------------------------------------------------------
@@ -278,12 +217,52 @@ private:
     bool tried_again_ = false;
 };
 
+class GenerationQuery final : public Session::Operation,
+                              public std::enable_shared_from_this<GenerationQuery> {
+public:
+    GenerationQuery(Session& session, GenerationHandler handler)
+        : session_(session), handler_(std::move(handler)) {}
+
+    void run() override {
+        session_.with_family([self = shared_from_this()](const Result<void>& found) {
+            if (!found) return self->finish(std::unexpected(found.error()));
+            if (!self->session_.has_extension()) return self->finish(std::optional<Generation>());
+            self->ask();
+        });
+    }
+
+private:
+    void ask() {
+        session_.ask_extension(
+            codec::encode_get_generation,
+            [self = shared_from_this()](const codec::Message& message) {
+                self->answer_ = codec::parse_extension(message).generation;
+            },
+            [self = shared_from_this()](const Result<void>& result) { self->on_done(result); });
+    }
+    void on_done(const Result<void>& result) {
+        if (result) return finish(answer_);
+        session_.forget_family();  // whatever it was: not knowing is answered by looking
+        finish(std::optional<Generation>());
+    }
+    void finish(Result<std::optional<Generation>> result) {
+        const auto self = shared_from_this();
+        session_.next();
+        handler_(std::move(result));
+    }
+
+    Session& session_;
+    GenerationHandler handler_;
+    std::optional<Generation> answer_;
+};
+
 }  // namespace
 
 Kernel::Kernel(asio::io_context& loop, Options options)
     : session_(std::make_shared<Session>(
           loop, Transport::Options{options.timeout, options.window, std::move(options.open)},
-          options.load_module)) {}
+          options.load_module, std::move(options.open_watch))),
+      batch_bytes_(options.batch_bytes) {}
 
 Kernel::~Kernel() {
     close();
@@ -293,8 +272,22 @@ void Kernel::read(Scope scope, ReadHandler handler) {
     session_->enqueue(std::make_shared<Read>(*session_, std::move(scope), std::move(handler)));
 }
 
-void Kernel::apply(std::vector<Command> commands, ApplyHandler handler) {
-    session_->enqueue(std::make_shared<Apply>(*session_, std::move(commands), std::move(handler)));
+void Kernel::read(std::function<void(Result<Table>)> handler) {
+    read(std::nullopt, [handler = std::move(handler)](Result<Table> table, std::optional<Generation>) {
+        handler(std::move(table));
+    });
+}
+
+void Kernel::apply(Job job, ApplyHandler handler) {
+    session_->enqueue(make_apply(*session_, std::move(job), batch_bytes_, std::move(handler)));
+}
+
+void Kernel::generation(GenerationHandler handler) {
+    session_->enqueue(std::make_shared<GenerationQuery>(*session_, std::move(handler)));
+}
+
+void Kernel::watch(ChangesHandler handler) {
+    session_->watch(std::move(handler));
 }
 
 void Kernel::info(std::function<void(Result<codec::Info>)> handler) {

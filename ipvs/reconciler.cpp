@@ -25,7 +25,15 @@ Reconciler::Reconciler(asio::io_context& loop, KernelPort& kernel, StateStore& s
       events_(std::move(events)),
       machine_(options, load(store, events_)),
       timer_(loop),
-      self_(std::make_shared<Reconciler*>(this)) {}
+      self_(std::make_shared<Reconciler*>(this)) {
+    kernel_.watch([weak = std::weak_ptr(self_)](const Changes& changes) {
+        const auto self = weak.lock();
+        if (!self) return;
+        Effects effects;
+        (*self)->machine_.on_changes(monotonic_now(), changes, effects);
+        (*self)->perform(std::move(effects));
+    });
+}
 
 Reconciler::~Reconciler() {
     self_.reset();
@@ -73,6 +81,7 @@ void Reconciler::perform(Effects effects) {
         if (std::holds_alternative<StoreOwned>(effect)) store();
         if (const auto* r = std::get_if<StartRead>(&effect)) read(*r);
         if (auto* a = std::get_if<StartApply>(&effect)) apply(*a);
+        if (std::holds_alternative<AskGeneration>(effect)) ask_generation();
         if (const auto* applied = std::get_if<Applied>(&effect)) events_(*applied);
         if (const auto* drifted = std::get_if<Drifted>(&effect)) events_(*drifted);
         if (const auto* troubled = std::get_if<Troubled>(&effect)) events_(*troubled);
@@ -83,23 +92,34 @@ void Reconciler::perform(Effects effects) {
 }
 
 void Reconciler::read(const StartRead& effect) {
-    kernel_.read(effect.scope, [weak = std::weak_ptr(self_)](Result<Table> table) {
-        const auto self = weak.lock();
-        if (!self) return;
-        Effects effects;
-        const bool good = table.has_value();
-        (*self)->machine_.on_read(monotonic_now(), std::move(table), effects);
-        (*self)->perform(std::move(effects));
-        if (good && (*self)->on_table_) (*self)->on_table_();
-    });
+    kernel_.read(effect.scope,
+                 [weak = std::weak_ptr(self_)](Result<Table> table, std::optional<Generation> generation) {
+                     const auto self = weak.lock();
+                     if (!self) return;
+                     Effects effects;
+                     const bool good = table.has_value();
+                     (*self)->machine_.on_read(monotonic_now(), std::move(table), generation, effects);
+                     (*self)->perform(std::move(effects));
+                     if (good && (*self)->on_table_) (*self)->on_table_();
+                 });
 }
 
 void Reconciler::apply(StartApply& effect) {
-    kernel_.apply(std::move(effect.commands), [weak = std::weak_ptr(self_)](ApplyReport report) {
+    kernel_.apply(std::move(effect.job), [weak = std::weak_ptr(self_)](ApplyReport report) {
         const auto self = weak.lock();
         if (!self) return;
         Effects effects;
         (*self)->machine_.on_applied(monotonic_now(), std::move(report), effects);
+        (*self)->perform(std::move(effects));
+    });
+}
+
+void Reconciler::ask_generation() {
+    kernel_.generation([weak = std::weak_ptr(self_)](const Result<std::optional<Generation>>& generation) {
+        const auto self = weak.lock();
+        if (!self) return;
+        Effects effects;
+        (*self)->machine_.on_generation(monotonic_now(), generation, effects);
         (*self)->perform(std::move(effects));
     });
 }

@@ -15,6 +15,7 @@
 
 #include "ipvs/reconcile.hpp"
 #include "lvsd/runtime/asio.hpp"
+#include "lvsd/runtime/runtime.hpp"
 
 namespace lvs::ipvs {
 
@@ -38,6 +39,7 @@ public:
     void set_interval(Duration interval);
     void change_desired(const std::map<ServiceKey, std::optional<Service>>& changes);
     void look_now();
+    void want_counters() { machine_.want_counters(monotonic_now()); }
     void look_at(std::set<ServiceKey> keys);
     // Called whenever (part of) the kernel's table was read; table() is up to date then.
     void on_table(std::function<void()> handler) { on_table_ = std::move(handler); }
@@ -47,11 +49,14 @@ public:
     [[nodiscard]] const Table& table() const { return machine_.table(); }  // the kernel's, as last read
     [[nodiscard]] const Owned& owned() const { return machine_.owned(); }
     [[nodiscard]] bool is_settled() const { return machine_.is_settled(); }
+    [[nodiscard]] const std::set<ServiceKey>& refused() const { return machine_.refused(); }
+    [[nodiscard]] std::optional<Generation> generation() const { return machine_.generation(); }
 
 private:
     void perform(Effects effects);
     void read(const StartRead& effect);
     void apply(StartApply& effect);
+    void ask_generation();
     void store();
     void arm();
 

@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 namespace lvs::ipvs {
 namespace {
 
@@ -31,10 +33,13 @@ Error explain(const Command& command, const Error& error) {
     return {error.code, fmt::format("ipvs: {}{}{}", to_string(command), words, hint)};
 }
 
-Session::Session(asio::io_context& loop, Transport::Options options, bool load_module)
+Session::Session(asio::io_context& loop, Transport::Options options, bool load_module, Watch::Open open_watch)
     : loop_(loop),
       load_module_(load_module),
-      transport_(std::make_shared<Transport>(loop, std::move(options))) {}
+      transport_(std::make_shared<Transport>(loop, std::move(options))),
+      watch_(std::make_shared<Watch>(loop, std::move(open_watch))) {
+    watch_->on_news([this](const News& news) { on_news(news); });
+}
 
 void Session::enqueue(std::shared_ptr<Operation> operation) {
     if (closed_) return;
@@ -49,6 +54,7 @@ void Session::next() {
 
 void Session::close() {
     closed_ = true;
+    watch_->close();
     transport_->close();
     operations_.clear();
 }
@@ -63,9 +69,21 @@ void Session::start_front() {
 }
 
 void Session::ask(Encoder encode, MessageHandler on_message, DoneHandler on_done, bool is_dump) {
+    ask_family([this] { return family_; }, std::move(encode), std::move(on_message), std::move(on_done),
+               is_dump);
+}
+
+void Session::ask_extension(Encoder encode, MessageHandler on_message, DoneHandler on_done) {
+    ask_family([this] { return extension_.id; }, std::move(encode), std::move(on_message), std::move(on_done),
+               false);
+}
+
+void Session::ask_family(std::function<std::uint16_t()> number, Encoder encode, MessageHandler on_message,
+                         DoneHandler on_done, bool is_dump) {
     Request request;
-    request.encode = [this, encode = std::move(encode)](std::uint32_t sequence, codec::Bytes& out) {
-        encode({.family = family_, .sequence = sequence}, out);
+    request.encode = [number = std::move(number), encode = std::move(encode)](std::uint32_t sequence,
+                                                                              codec::Bytes& out) {
+        encode({.family = number(), .sequence = sequence}, out);
     };
     request.on_message = std::move(on_message);
     request.on_done = std::move(on_done);
@@ -73,17 +91,21 @@ void Session::ask(Encoder encode, MessageHandler on_message, DoneHandler on_done
     transport_->send(std::move(request));
 }
 
+// ---- which module this is -------------------------------------------------------------------------------
+
 void Session::with_family(DoneHandler then) {
-    if (family_ != 0) return then({});
+    if (is_resolved_) return then({});
+    watch_->open();  // before asking, so that no exchange of the module is missed
     resolve(std::move(then));
 }
 
 void Session::resolve(DoneHandler then) {
+    family_ = 0;
     const auto encode = [](const codec::Header& header, codec::Bytes& out) {
         codec::encode_resolve(header.sequence, "IPVS", out);
     };
     const auto on_message = [this](const codec::Message& message) {
-        family_ = codec::parse_family_id(message).value_or(0);
+        if (const auto found = codec::parse_family(message)) family_ = found->id;
     };
     ask(encode, on_message,
         [this, then = std::move(then)](const Result<void>& result) { on_resolved(result, then); });
@@ -92,12 +114,47 @@ void Session::resolve(DoneHandler then) {
 void Session::on_resolved(const Result<void>& result, const DoneHandler& then) {
     if (result && family_ != 0) {
         tried_modprobe_ = false;  // should the module go away later, we may try again
-        return then({});
+        return resolve_extension(then);
     }
     if (!result && result.error().code != std::errc::no_such_file_or_directory)
         return then(std::unexpected(explain(result.error())));
     if (!load_module_ || tried_modprobe_) return then(std::unexpected(explain_missing()));
     try_modprobe(then);
+}
+
+// Not finding it is no trouble: then it is the kernel's own module, and everything goes without.
+void Session::resolve_extension(const DoneHandler& then) {
+    const auto encode = [](const codec::Header& header, codec::Bytes& out) {
+        codec::encode_resolve(header.sequence, codec::kExtension, out);
+    };
+    extension_ = {};
+    watch_->leave_changes();
+    const auto on_message = [this](const codec::Message& message) {
+        extension_ = codec::parse_family(message).value_or(codec::GenericFamily{});
+    };
+    ask(encode, on_message, [this, then](const Result<void>&) {
+        is_resolved_ = true;
+        listen();
+        then({});
+    });
+}
+
+void Session::listen() {
+    if (has_extension()) watch_->join_changes(extension_.events);
+}
+
+void Session::stop_listening() {
+    watch_->leave_changes();
+}
+
+// Another module has come: its families have other numbers, and its table is empty.
+void Session::on_news(const News& news) {
+    const auto is_new = [this](std::uint16_t id) { return id != family_ && id != extension_.id; };
+    const bool replaced = std::ranges::any_of(news.families, is_new);
+    if (replaced) forget_family();
+    if (!on_changes_) return;
+    if (replaced || news.lost || !news.changes.empty())
+        on_changes_({.lost = news.lost || replaced, .changes = news.changes});
 }
 
 void Session::try_modprobe(const DoneHandler& then) {

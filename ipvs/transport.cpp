@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::size_t kReceiveRoom = 64 * 1024;  // the kernel fills at most 32 KiB per read
 constexpr int kSocketQueue = 1024 * 1024;        // room for a window of answers many times over
-constexpr std::size_t kMessagesPerTurn = 256;    // then the loop gets to do something else
+constexpr int kLongestRequest = 2 * 1024 * 1024;
+constexpr std::size_t kMessagesPerTurn = 256;  // then the loop gets to do something else
 
 Error lost(const char* what) {
     return {std::make_error_code(std::errc::no_buffer_space), what};
@@ -30,6 +31,8 @@ Result<int> open_generic_netlink() {
     (void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kSocketQueue, sizeof kSocketQueue) != 0)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kSocketQueue, sizeof kSocketQueue);
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &kLongestRequest, sizeof kLongestRequest) != 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kLongestRequest, sizeof kLongestRequest);
     sockaddr_nl kernel{};
     kernel.nl_family = AF_NETLINK;
     // Connected to the kernel: what other processes send us is dropped before we see it.

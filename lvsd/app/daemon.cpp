@@ -255,8 +255,8 @@ void Daemon::on_ipvs(const ipvs::ReconcileEvent& event) {
         if (facts_.ipvs.module.empty()) ask_ipvs_version();
     } else if (const auto* drifted = std::get_if<ipvs::Drifted>(&event)) {
         facts_.ipvs.repairs += drifted->repairs.size();
-        for (const auto& repair : drifted->repairs)
-            tell(event_of(repair));
+        for (auto& told : events_of(*drifted))
+            tell(std::move(told));
     } else if (const auto* troubled = std::get_if<ipvs::Troubled>(&event)) {
         facts_.ipvs.last_error = describe(*troubled);
         for (auto& told : events_of(*troubled))
@@ -311,12 +311,14 @@ void Daemon::touch() {
 void Daemon::refresh() {
     if (stopping_ || !machines_started_ || monotonic_now() - shown_at_ < kFreshFor) return;
     show_timer_.cancel();
+    reconciler_->want_counters();
     show();
 }
 
 void Daemon::show() {
     dirty_ = false;
     shown_at_ = monotonic_now();
+    facts_.ipvs.refused = reconciler_->refused().size();
     facts_.wall_offset_ns = steady_offset(facts_.wall_offset_ns, wall_offset_ns());
     facts_.ipvs.available = facts_.ipvs.last_error.empty() && reconciler_->is_settled();
     const auto pids = checkers_->pids();

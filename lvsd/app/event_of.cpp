@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "lvsd/app/convert.hpp"
 #include "lvsd/base/messages.hpp"
 
@@ -150,9 +152,21 @@ Event event_of(const ipvs::Applied& applied) {
     return out;
 }
 
-Event event_of(const ipvs::Command& repair) {
-    auto out = table_event(ev::ipvs_drift, Level::warning, "somebody else changed the table, repairing");
-    out.details = {{"repair", ipvs::to_string(repair)}};
+std::vector<Event> events_of(const ipvs::Drifted& drifted) {
+    constexpr std::size_t kMost = 20;  // of a table that was flushed nobody wants to read every line
+    std::vector<Event> out;
+    const auto& repairs = drifted.repairs;
+    for (std::size_t i = 0; i < std::min(repairs.size(), kMost); ++i) {
+        const auto text = ipvs::to_string(repairs[i]);
+        out.push_back(table_event(ev::ipvs_drift, Level::warning,
+                                  "somebody else changed the table, repairing: " + text));
+        out.back().details = {{"repair", text}};
+    }
+    if (repairs.size() <= kMost) return out;
+    out.push_back(table_event(ev::ipvs_drift, Level::warning,
+                              fmt::format("somebody else changed the table, repairing: {} more, {} in all",
+                                          repairs.size() - kMost, repairs.size())));
+    out.back().details = {{"repairs", fmt::format("{}", repairs.size())}};
     return out;
 }
 

@@ -24,7 +24,7 @@ namespace lvs::app {
 
 [[nodiscard]] events::Event router_order(const std::string& router, const std::string& action);
 [[nodiscard]] events::Event event_of(const ipvs::Applied& applied);
-[[nodiscard]] events::Event event_of(const ipvs::Command& repair);  // of a Drifted
+[[nodiscard]] std::vector<events::Event> events_of(const ipvs::Drifted& drifted);  // one for each entry, within reason
 [[nodiscard]] events::Event event_of(const ipvs::Recovered& recovered);
 [[nodiscard]] events::Event event_of(const ipvs::NotStored& unstored);
 // What went wrong as a whole, then each refused command.

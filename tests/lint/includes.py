@@ -37,6 +37,9 @@ LAYER_OF_PATH = [
     ("checkers/*", "checkers"),
     ("ipvs/kmod/*", None),
     ("ipvs/netlink*", "ipvs_io"),
+    ("ipvs/reader.hpp", "ipvs_io"),
+    ("ipvs/writer.hpp", "ipvs_io"),
+    ("ipvs/operations.hpp", "ipvs_io"),
     ("ipvs/*", "ipvs"),
 ]
 

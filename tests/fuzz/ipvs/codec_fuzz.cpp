@@ -57,7 +57,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         check_dest(*message, Family::ipv6);
         (void)codec::parse_info(*message);
         (void)codec::parse_timeouts(*message);
-        (void)codec::parse_family_id(*message);
+        (void)codec::parse_family(*message);
+        (void)codec::parse_new_family(*message);
+        (void)codec::parse_extension(*message);
+        (void)codec::parse_change(*message);
     }
     return 0;
 }

@@ -166,7 +166,7 @@ TEST(Codec, AnAnswerWithoutItsKeyIsAnError) {
     EXPECT_FALSE(codec::parse_service(only_message(bytes)).has_value());
     EXPECT_FALSE(codec::parse_dest(only_message(bytes), Family::ipv4).has_value());
     EXPECT_FALSE(codec::parse_info(only_message(bytes)).has_value());
-    EXPECT_FALSE(codec::parse_family_id(only_message(bytes)).has_value());
+    EXPECT_FALSE(codec::parse_family(only_message(bytes)).has_value());
 }
 
 TEST(Codec, StatusCarriesErrnoAndTheKernelsWords) {
@@ -205,7 +205,7 @@ TEST(Codec, ReadsAgreedNumbers) {
     Bytes id;
     put(id, CTRL_ATTR_FAMILY_ID, std::uint16_t{31});
     bytes = data_message(id);
-    EXPECT_EQ(*codec::parse_family_id(only_message(bytes)), 31);
+    EXPECT_EQ(codec::parse_family(only_message(bytes))->id, 31);
 }
 
 }  // namespace

@@ -9,14 +9,17 @@
 #include <linux/genetlink.h>
 #include <linux/ip_vs.h>
 #include <linux/netlink.h>
+#include <netlink/attr.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <list>
 
 #include "ipvs/codec.hpp"
+#include "ipvs/kmod/uapi/lvsd_ipvs.h"
 #include "ipvs/netlink.hpp"
 
 namespace lvs::ipvs::test {
@@ -33,6 +36,21 @@ public:
     std::string missing_scheduler;                               // ENOENT for it
     std::function<void(std::uint8_t command)> before_request{};  // sees every IPVS request first
 
+    // Our module, with LVSD_IPVS: 0 = the kernel's own.
+    std::uint16_t extension = 0;
+    Generation generation = 1;
+    bool lose_events = false;                                // ENOBUFS of the listener
+    std::function<int(const ServiceKey&)> refuse_step{};     // errno for a step of a batch
+    std::function<int(const ServiceKey&)> refuse_command{};  // and for a command of IPVS
+    std::size_t batches = 0, steps = 0;
+
+    // What somebody else does, told to whoever listens.
+    void vandalise(const ServiceKey& key, std::optional<Service> service) {
+        table.erase(key);
+        if (service) table.emplace(key, std::move(*service));
+        tell(key);
+    }
+
     std::size_t largest_batch = 0;
     std::size_t requests = 0;
     std::size_t connections = 0;
@@ -47,7 +65,113 @@ public:
         return ends[1];
     }
 
+    Result<int> connect_watch() {
+        int ends[2];
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
+            return fail_errno(errno, "socketpair");
+        listener_.emplace(loop_, ends[0]);
+        return ends[1];
+    }
+
+    void tell(const ServiceKey& key) {
+        ++generation;
+        if (extension == 0 || !listener_ || lose_events) return;
+        codec::Bytes service;
+        codec::encode_get_service({.family = extension, .sequence = 0}, key, service);
+        codec::Bytes message(service.begin(), service.begin() + NLMSG_HDRLEN + GENL_HDRLEN);
+        message[NLMSG_HDRLEN] = LVSD_IPVS_CMD_EVENT;
+        append(message, LVSD_IPVS_ATTR_GENERATION, generation);
+        append(message, LVSD_IPVS_ATTR_EVENT, std::uint32_t{LVSD_IPVS_EVENT_SERVICE_CHANGED});
+        const auto nest = message.size();  // the nest of IPVS, with our number
+        message.insert(message.end(), service.begin() + NLMSG_HDRLEN + GENL_HDRLEN, service.end());
+        const std::uint16_t type = LVSD_IPVS_ATTR_SERVICE;
+        std::memcpy(message.data() + nest + 2, &type, sizeof type);
+        finish(message);
+        (void)::send(listener_->native_handle(), message.data(), message.size(), MSG_NOSIGNAL);
+    }
+
 private:
+    template <class T>
+    static void append(codec::Bytes& message, std::uint16_t type, T value) {
+        const nlattr head{static_cast<std::uint16_t>(NLA_HDRLEN + sizeof value), type};
+        const auto* bytes = reinterpret_cast<const std::uint8_t*>(&head);
+        message.insert(message.end(), bytes, bytes + sizeof head);
+        bytes = reinterpret_cast<const std::uint8_t*>(&value);
+        message.insert(message.end(), bytes, bytes + sizeof value);
+    }
+    static void finish(codec::Bytes& message) {
+        const auto length = static_cast<std::uint32_t>(message.size());
+        std::memcpy(message.data(), &length, sizeof length);
+    }
+
+    void answer_extension(std::uint8_t command, std::optional<Generation> number,
+                          std::optional<std::uint32_t> step) {
+        codec::Bytes message(NLMSG_HDRLEN + GENL_HDRLEN);
+        const nlmsghdr header{0, extension, 0, reply_header_.sequence, 0};
+        std::memcpy(message.data(), &header, sizeof header);
+        message[NLMSG_HDRLEN] = command;
+        if (number) append(message, LVSD_IPVS_ATTR_GENERATION, *number);
+        if (step) append(message, LVSD_IPVS_ATTR_STEP, *step);
+        finish(message);
+        out_.push_back(message);
+    }
+
+    int serve_extension(const codec::Message& request) {
+        if (before_request) before_request(static_cast<std::uint8_t>(100 + request.command));
+        if (request.command == LVSD_IPVS_CMD_GET_GENERATION) {
+            answer_extension(request.command, generation, std::nullopt);
+            return 0;
+        }
+        return request.command == LVSD_IPVS_CMD_BATCH ? run_batch(request.attributes) : EOPNOTSUPP;
+    }
+
+    // All steps or none, as the uapi header says.
+    int run_batch(std::span<const std::uint8_t> bytes) {
+        ++batches;
+        auto next = table;
+        std::vector<ServiceKey> changed;
+        std::uint32_t step = 0;
+        const auto* head = reinterpret_cast<const nlattr*>(bytes.data());
+        int rest = static_cast<int>(bytes.size());
+        nlattr* each = nullptr;
+        nla_for_each_attr(each, const_cast<nlattr*>(head), rest, rest) {
+            const auto type = nla_type(each);
+            if (type == LVSD_IPVS_ATTR_EXPECT && nla_get_u64(each) != generation) return ESTALE;
+            if (type == LVSD_IPVS_ATTR_EXPECT) continue;
+            // As the message of IPVS that has the same nest.
+            codec::Bytes nest(NLA_ALIGN(each->nla_len));
+            std::memcpy(nest.data(), each, each->nla_len);
+            const std::uint16_t as =
+                type == LVSD_IPVS_ATTR_SERVER ? IPVS_CMD_ATTR_DEST : IPVS_CMD_ATTR_SERVICE;
+            std::memcpy(nest.data() + 2, &as, sizeof as);
+            codec::Message message;
+            message.attributes = nest;
+            if (type == LVSD_IPVS_ATTR_SERVER) {
+                const auto dest = codec::parse_dest(message, family_of(changed.back()));
+                if (!dest) return EINVAL;
+                next[changed.back()].dests[dest->first].settings = dest->second.settings;
+                continue;
+            }
+            const auto service = codec::parse_service(message);
+            if (!service) return EINVAL;
+            changed.push_back(service->first);
+            if (const int error = refuse_step ? refuse_step(service->first) : 0) {
+                answer_extension(LVSD_IPVS_CMD_BATCH, std::nullopt, step);
+                return error;
+            }
+            ++step;
+            next.erase(service->first);
+            if (type == LVSD_IPVS_ATTR_SERVICE_REPLACE)
+                next[service->first].settings = service->second.settings;
+        }
+        table = std::move(next);
+        steps += step;
+        for (const auto& key : changed)
+            tell(key);
+        answer_extension(LVSD_IPVS_CMD_BATCH, generation, std::nullopt);
+        return 0;
+    }
+
     void listen(asio::posix::stream_descriptor& socket) {
         socket.async_wait(asio::posix::stream_descriptor::wait_read, [this, &socket](error_code error) {
             if (!error && serve(socket)) listen(socket);
@@ -84,7 +208,9 @@ private:
         }
         int error = 0;
         if (header.nlmsg_type == GENL_ID_CTRL)
-            error = resolve();
+            error = resolve(*request);
+        else if (extension != 0 && header.nlmsg_type == extension)
+            error = serve_extension(*request);
         else if (header.nlmsg_type != family || family == 0)
             error = ENOENT;
         else if (dump && ++dumps_in_batch_ > 1)
@@ -118,18 +244,29 @@ private:
         if (request.command == IPVS_CMD_GET_INFO) return put_numbers(IPVS_CMD_SET_INFO, {0x010201, 4096});
         if (request.command == IPVS_CMD_GET_CONFIG)
             return put_numbers(IPVS_CMD_SET_CONFIG, {900, 120, 300}, IPVS_CMD_ATTR_TIMEOUT_TCP);
-        return permission_error != 0 ? permission_error : change(request);
+        if (permission_error != 0) return permission_error;
+        const int error = change(request);
+        if (const auto named = codec::parse_service(request); error == 0 && named) tell(named->first);
+        return error;
     }
 
-    int resolve() {
-        if (family == 0) return ENOENT;
+    int resolve(const codec::Message& request) {
+        std::array<nlattr*, CTRL_ATTR_MAX + 1> found{};
+        const auto& bytes = request.attributes;
+        (void)nla_parse(found.data(), CTRL_ATTR_MAX,
+                        reinterpret_cast<nlattr*>(const_cast<std::uint8_t*>(bytes.data())),
+                        static_cast<int>(bytes.size()), nullptr);
+        const auto* name = found[CTRL_ATTR_FAMILY_NAME];
+        const bool wants_extension = name != nullptr && codec::kExtension == nla_get_string(name);
+        const auto number = wants_extension ? extension : family;
+        if (number == 0) return ENOENT;
         codec::Bytes message(NLMSG_HDRLEN + GENL_HDRLEN + 8);
         const nlmsghdr header{static_cast<std::uint32_t>(message.size()), GENL_ID_CTRL, 0,
                               reply_header_.sequence, 0};
         std::memcpy(message.data(), &header, sizeof header);
-        const nlattr attribute{NLA_HDRLEN + sizeof family, CTRL_ATTR_FAMILY_ID};
+        const nlattr attribute{NLA_HDRLEN + sizeof number, CTRL_ATTR_FAMILY_ID};
         std::memcpy(message.data() + NLMSG_HDRLEN + GENL_HDRLEN, &attribute, sizeof attribute);
-        std::memcpy(message.data() + NLMSG_HDRLEN + GENL_HDRLEN + NLA_HDRLEN, &family, sizeof family);
+        std::memcpy(message.data() + NLMSG_HDRLEN + GENL_HDRLEN + NLA_HDRLEN, &number, sizeof number);
         out_.push_back(message);
         return 0;
     }
@@ -200,6 +337,7 @@ private:
     int change(const codec::Message& request) {
         const auto service = codec::parse_service(request);
         if (!service) return EINVAL;
+        if (const int error = refuse_command ? refuse_command(service->first) : 0) return error;
         if (!missing_scheduler.empty() && service->second.settings.scheduler == missing_scheduler)
             return ENOENT;
         Command command{.verb = static_cast<Verb>(0),
@@ -240,6 +378,7 @@ private:
 
     asio::io_context& loop_;
     std::list<asio::posix::stream_descriptor> sockets_;
+    std::optional<asio::posix::stream_descriptor> listener_;
     codec::Header reply_header_;
     std::size_t dumps_in_batch_ = 0;
     std::vector<codec::Bytes> out_;

@@ -105,7 +105,7 @@ TEST_F(ReconcileTest, AChangeTouchesOnlyItsServices) {
     EXPECT_EQ(want(both), "read-some");
     EXPECT_EQ(last<StartRead>().scope, std::set{kMail});
     EXPECT_EQ(read(one(kMail)), "apply");
-    EXPECT_EQ(last<StartApply>().commands.size(), 1U);
+    EXPECT_EQ(last<StartApply>().job.commands.size(), 1U);
     EXPECT_EQ(applied(), "read-some");
     EXPECT_EQ(read(one(kMail, 5)), "applied");
     EXPECT_EQ(machine_.table().size(), 2U);
@@ -118,13 +118,13 @@ TEST_F(ReconcileTest, ABurstCostsOneMoreCycle) {
     for (int weight = 3; weight < 100; ++weight)
         EXPECT_EQ(want(one(kWeb, weight)), "");
     EXPECT_EQ(read(one(kWeb)), "apply");
-    EXPECT_EQ(last<StartApply>().commands[0].dest_settings.weight, 99);
+    EXPECT_EQ(last<StartApply>().job.commands[0].dest_settings.weight, 99);
     EXPECT_EQ(want(one(kWeb, 100)), "");
     EXPECT_EQ(want(one(kWeb, 101)), "");
     EXPECT_EQ(applied(), "read-some");
     EXPECT_EQ(read(one(kWeb, 99)), "applied read-some");
     EXPECT_EQ(read(one(kWeb, 99)), "apply");
-    EXPECT_EQ(last<StartApply>().commands[0].dest_settings.weight, 101);
+    EXPECT_EQ(last<StartApply>().job.commands[0].dest_settings.weight, 101);
 }
 
 TEST_F(ReconcileTest, ReportsAndRepairsWhatSomebodyElseChanged) {
@@ -147,7 +147,7 @@ TEST_F(ReconcileTest, ReclaimsWhatAFormerRunLeft) {
     EXPECT_EQ(want(one(kWeb)), "read-all");
     EXPECT_EQ(read(kernel), "store apply");
     EXPECT_EQ(last<StoreOwned>().owned, (Owned{kWeb, kMail})) << "not forgotten before it is gone";
-    const auto commands = last<StartApply>().commands;
+    const auto commands = last<StartApply>().job.commands;
     EXPECT_EQ(to_string(commands.back()), "delete service TCP 192.0.2.20:25");
     for (const auto& command : commands)
         EXPECT_EQ(execute(command, kernel), std::errc{});
@@ -177,12 +177,43 @@ TEST_F(ReconcileTest, TroubleIsToldAndTriedAgainLaterAndLater) {
     EXPECT_EQ(machine_.deadline(), now_ + 10s);
 }
 
+TEST_F(ReconcileTest, AModuleThatComesIsNotWaitedFor) {
+    want(one(kWeb));
+    read(fail(std::errc::protocol_not_supported, "ipvs: none"));
+    EXPECT_EQ(after([&](Effects& out) { machine_.on_changes(now_, {true, {}}, out); }), "read-all");
+    EXPECT_EQ(read(Table{}), "store apply");
+}
+
+TEST_F(ReconcileTest, ARefusedServiceIsTriedLaterAndDriftOfOthersIsRepairedMeanwhile) {
+    auto both = one(kWeb);
+    both.merge(one(kMail));
+    want(both);
+    read(Table{});
+    ApplyReport report;
+    report.errors.push_back(
+        {{Verb::add_service, kMail, {}, {}, {}}, {std::make_error_code(std::errc::invalid_argument), "x"}});
+    applied(report);
+    EXPECT_EQ(read(one(kWeb)), "troubled");
+    EXPECT_EQ(machine_.refused(), std::set{kMail});
+    EXPECT_FALSE(machine_.is_settled());
+    EXPECT_EQ(after([&](Effects& out) { machine_.look_now(now_, out); }), "read-all");
+    EXPECT_EQ(read(Table{}), "drifted apply");
+    EXPECT_EQ(last<StartApply>().job.commands.size(), 2U) << "not what is refused: its time has not come";
+    applied();
+    EXPECT_EQ(read(one(kWeb)), "applied");
+    EXPECT_EQ(at(1s), "read-all");
+    EXPECT_EQ(read(one(kWeb)), "apply") << "now it has";
+    applied();
+    EXPECT_EQ(read(both), "applied recovered");
+    EXPECT_TRUE(machine_.is_settled());
+}
+
 TEST_F(ReconcileTest, ARefusedCommandIsTroubleAndTheRestStands) {
     want(one(kWeb));
     read(Table{});
     ApplyReport report;
     report.errors.push_back(
-        {last<StartApply>().commands[0], {std::make_error_code(std::errc::invalid_argument), "x"}});
+        {last<StartApply>().job.commands[0], {std::make_error_code(std::errc::invalid_argument), "x"}});
     EXPECT_EQ(applied(report), "read-some");
     EXPECT_EQ(read(Table{}), "troubled");
     EXPECT_EQ(last<Troubled>().errors.size(), 1U);
@@ -340,7 +371,7 @@ private:
         pending_.erase(pending_.begin());
         if (const auto* s = std::get_if<StoreOwned>(&effect)) note(s->owned);
         if (const auto* r = std::get_if<StartRead>(&effect)) read(r->scope);
-        if (auto* a = std::get_if<StartApply>(&effect)) apply(a->commands);
+        if (auto* a = std::get_if<StartApply>(&effect)) apply(a->job.commands);
     }
     void note(const Owned& owned) {
         notes_ = owned;

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -57,7 +58,8 @@ protected:
     Folder folder_;
     asio::io_context loop_;
     test::FakeKernel fake_{loop_};
-    Kernel kernel_{loop_, {5s, 64, false, [this] { return fake_.connect(); }}};
+    Kernel kernel_{
+        loop_, {5s, 64, false, [this] { return fake_.connect(); }, [this] { return fake_.connect_watch(); }}};
     FileStore store_{folder_.file("owned"), "boot"};
     std::optional<Reconciler> reconciler_;
     std::vector<ReconcileEvent> events_;
@@ -127,6 +129,126 @@ TEST_F(ReconcilerTest, WaitsForTheModuleAndRecovers) {
     ASSERT_TRUE(settle());
     EXPECT_EQ(count<Recovered>(), 1U);
     EXPECT_TRUE(same_settings(fake_.table, test::RandomTables(5).table(4)));
+}
+
+class OurModule : public ReconcilerTest {
+protected:
+    OurModule() { fake_.extension = 41; }
+    void begin(const Table& desired, Duration interval = 1h) {
+        start(interval);
+        reconciler_->set_desired(desired);
+        ASSERT_TRUE(settle());
+        ASSERT_TRUE(same_settings(fake_.table, desired));
+    }
+};
+
+TEST_F(OurModule, WritesATableInBatchesAndDoesNotReadItBack) {
+    const auto desired = test::RandomTables(5).table(400);
+    std::size_t reads = 0;
+    fake_.before_request = [&reads](std::uint8_t command) { reads += command == IPVS_CMD_GET_DEST ? 1 : 0; };
+    begin(desired);
+    EXPECT_EQ(fake_.steps, desired.size());
+    EXPECT_EQ(reads, 0U) << "the table was empty, and what was written is known";
+    EXPECT_EQ(reconciler_->generation(), fake_.generation);
+    EXPECT_TRUE(same_settings(reconciler_->table(), desired));
+}
+
+TEST_F(OurModule, OneChangeIsOneBatchAndNothingElse) {
+    auto desired = test::RandomTables(5).table(40);
+    begin(desired);
+    const auto batches = fake_.batches, requests = fake_.requests;
+    auto& changed = *desired.begin();
+    changed.second.settings.scheduler = "sh";
+    reconciler_->change_desired({{changed.first, changed.second}});
+    ASSERT_TRUE(wait([this] { return count<Applied>() == 2; }));
+    EXPECT_EQ(fake_.batches, batches + 1);
+    EXPECT_EQ(fake_.requests, requests + 2) << "the batch, and whether somebody else was there meanwhile";
+    EXPECT_TRUE(same_settings(fake_.table, desired));
+}
+
+TEST_F(OurModule, WhatSomebodyChangesIsRepairedAsSoonAsItIsTold) {
+    const auto desired = test::RandomTables(5).table(40);
+    begin(desired);
+    const auto foreign = test::RandomTables::key(900);
+    fake_.vandalise(foreign, Service{});
+    fake_.vandalise(desired.begin()->first, std::nullopt);
+    ASSERT_TRUE(wait([this] { return count<Applied>() == 2; })) << "the interval is an hour";
+    EXPECT_EQ(count<Drifted>(), 1U);
+    auto expected = desired;
+    expected[foreign];
+    EXPECT_TRUE(same_settings(fake_.table, expected));
+}
+
+TEST_F(OurModule, ALookAtAnUnchangedTableIsOneQuestion) {
+    begin(test::RandomTables(5).table(40), 10ms);
+    std::size_t reads = 0, questions = 0;
+    fake_.before_request = [&](std::uint8_t command) {
+        ++(command == 100 + LVSD_IPVS_CMD_GET_GENERATION ? questions : reads);
+    };
+    ASSERT_TRUE(wait([&questions] { return questions >= 5; }));
+    EXPECT_EQ(reads, 0U);
+    reconciler_->want_counters();
+    EXPECT_TRUE(wait([&reads] { return reads > 0; }));
+}
+
+TEST_F(OurModule, ALostEventIsFoundByTheNumber) {
+    const auto desired = test::RandomTables(5).table(40);
+    begin(desired, 20ms);
+    fake_.lose_events = true;
+    fake_.vandalise(desired.begin()->first, std::nullopt);
+    ASSERT_TRUE(wait([this] { return count<Drifted>() == 1 && count<Applied>() == 2; }));
+    EXPECT_TRUE(same_settings(fake_.table, desired));
+}
+
+TEST_F(OurModule, SomebodyFasterIsSeenBeforeAnythingIsWritten) {
+    auto desired = test::RandomTables(5).table(40);
+    begin(desired);
+    const auto first = *desired.begin();
+    fake_.lose_events = true;
+    fake_.vandalise(std::next(desired.begin())->first, std::nullopt);
+    desired.erase(first.first);
+    reconciler_->change_desired({{first.first, std::nullopt}});
+    ASSERT_TRUE(wait([this] { return count<Applied>() == 2; }));
+    EXPECT_TRUE(same_settings(fake_.table, desired));
+}
+
+TEST_F(OurModule, ARefusedServiceKeepsNobodyBack) {
+    const auto desired = test::RandomTables(5).table(40);
+    auto rest = desired;
+    const auto bad = std::next(desired.begin(), 3)->first;
+    rest.erase(bad);
+    fake_.refuse_step = [&](const ServiceKey& key) { return key == bad ? ENOMEM : 0; };
+    fake_.refuse_command = fake_.refuse_step;
+    start(1h);
+    reconciler_->set_desired(desired);
+    ASSERT_TRUE(wait([this] { return count<Troubled>() >= 2; }));
+    EXPECT_TRUE(same_settings(fake_.table, rest));
+    EXPECT_EQ(reconciler_->refused(), std::set{bad});
+    const auto& told = std::get<Troubled>(*std::ranges::find_if(
+        events_, [](const auto& event) { return std::holds_alternative<Troubled>(event); }));
+    ASSERT_EQ(told.errors.size(), 1U);
+    EXPECT_EQ(told.errors[0].command.service, bad);
+    fake_.refuse_step = fake_.refuse_command = {};
+    ASSERT_TRUE(settle());
+    EXPECT_TRUE(same_settings(fake_.table, desired));
+    EXPECT_EQ(count<Recovered>(), 1U);
+}
+
+TEST_F(OurModule, ModulesMayBeExchangedEitherWay) {
+    const auto desired = test::RandomTables(5).table(40);
+    begin(desired, 20ms);
+    fake_.table.clear();
+    fake_.family = 50;  // the kernel's own has come instead
+    fake_.extension = 0;
+    ASSERT_TRUE(wait([&] { return same_settings(fake_.table, desired) && reconciler_->is_settled(); }));
+    EXPECT_EQ(reconciler_->generation(), std::nullopt);
+    fake_.table.clear();
+    fake_.family = 60;
+    fake_.extension = 61;
+    fake_.generation = 1;
+    ASSERT_TRUE(
+        wait([&] { return same_settings(fake_.table, desired) && reconciler_->generation().has_value(); }));
+    EXPECT_TRUE(settle());
 }
 
 TEST_F(ReconcilerTest, MayBeDestroyedWhileAReadIsUnderWay) {
