@@ -232,6 +232,37 @@ std::string routers_table(const Snapshot& snapshot, const Filter& filter, const 
     return table.render(view.color);
 }
 
+namespace {
+
+void add_history(Table& table, const Check& check, const View& view) {
+    for (auto change = check.history.rbegin(); change != check.history.rend(); ++change)
+        table.add({{""},
+                   {""},
+                   {""},
+                   {""},
+                   state_cell(change->state),
+                   since_cell(change->at, view.now),
+                   {latency_text(change->latency)},
+                   {""},
+                   {""},
+                   {""},
+                   {change->reason, Tone::dim}});
+    if (!check.output.empty())
+        table.add({{""},
+                   {""},
+                   {""},
+                   {"wrote"},
+                   {""},
+                   {""},
+                   {""},
+                   {""},
+                   {""},
+                   {""},
+                   {printable(check.output), Tone::dim}});
+}
+
+}  // namespace
+
 std::string checks_table(const Snapshot& snapshot, const Filter& filter, const View& view) {
     Table table({{"SERVICE"},
                  {"SERVER"},
@@ -256,6 +287,7 @@ std::string checks_table(const Snapshot& snapshot, const Filter& filter, const V
                    number_cell(check.runs),
                    number_cell(check.failures),
                    {check.reason, Tone::dim}});
+        if (filter.history) add_history(table, check, view);
     });
     return table.render(view.color);
 }

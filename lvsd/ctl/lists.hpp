@@ -20,7 +20,8 @@ struct Filter {
     std::vector<std::string> servers;
     std::vector<std::string> routers;
     std::vector<std::string> states;
-    bool down = false;  // only what does not work as it should
+    bool down = false;     // only what does not work as it should
+    bool history = false;  // of checks: below each its last changes, and what its script wrote
 };
 
 [[nodiscard]] std::string services_table(const state::Snapshot& snapshot, const Filter& filter,

@@ -33,6 +33,9 @@ void fields(V& visit, S& s) {
     visit("since_us", s.since);
     visit("pid", s.pid);
     visit("restarts", s.restarts);
+    visit("configured", s.configured);
+    visit("running", s.running);
+    visit("memory", s.memory);
 }
 
 template <class V, Either<IpvsStatus> S>
@@ -118,6 +121,14 @@ void fields(V& visit, S& s) {
     visit("instances", s.instances);
 }
 
+template <class V, Either<CheckChange> S>
+void fields(V& visit, S& s) {
+    visit("at_us", s.at);
+    visit("state", s.state);
+    visit("reason", s.reason);
+    visit("latency_us", s.latency);
+}
+
 template <class V, Either<Check> S>
 void fields(V& visit, S& s) {
     visit("kind", s.kind);
@@ -130,6 +141,9 @@ void fields(V& visit, S& s) {
     visit("runs", s.runs);
     visit("failures", s.failures);
     visit("certificate_days", s.certificate_days);
+    visit("weight_percent", s.weight_percent);
+    visit("output", s.output);
+    visit("history", s.history);
 }
 
 template <class V, Either<Traffic> S>
