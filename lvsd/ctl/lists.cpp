@@ -234,6 +234,16 @@ std::string routers_table(const Snapshot& snapshot, const Filter& filter, const 
 
 namespace {
 
+// Lines are told apart by " | "; the last line's end is none.
+std::string one_line(std::string_view text) {
+    while (text.ends_with('\n'))
+        text.remove_suffix(1);
+    std::string out;
+    for (const char c : text)
+        c == '\n' ? out += " | " : out += c;
+    return out;
+}
+
 void add_history(Table& table, const Check& check, const View& view) {
     for (auto change = check.history.rbegin(); change != check.history.rend(); ++change)
         table.add({{""},
@@ -258,7 +268,7 @@ void add_history(Table& table, const Check& check, const View& view) {
                    {""},
                    {""},
                    {""},
-                   {printable(check.output), Tone::dim}});
+                   {printable(one_line(check.output)), Tone::dim}});
 }
 
 }  // namespace
