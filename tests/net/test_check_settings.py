@@ -84,8 +84,8 @@ def test_packets_carry_source_mark_and_interface(cluster, listener):
     own = node.address()
     for command in ("ip addr add 10.99.0.2/32 dev lo", "ip addr add 10.99.0.3/32 dev lo",
                     "ip rule add fwmark 7 table 100", f"ip route add {target} dev eth0 src 10.99.0.3 table 100",
-                    "ip link add elsewhere type dummy", "ip addr add 10.98.0.1/24 dev elsewhere",
-                    "ip link set elsewhere up"):
+                    "ip link add elsewhere type veth peer name beyond", "ip addr add 10.98.0.1/24 dev elsewhere",
+                    "ip link set elsewhere up", "ip link set beyond up"):
         node.run(command.split())
     cluster["s1"].run(["ip", "route", "add", "10.99.0.0/24", "via", own])
     director = Director(node, "".join((
@@ -109,7 +109,7 @@ def test_packets_carry_source_mark_and_interface(cluster, listener):
     # A fault on our side changes no health.
     assert check_of(director, "missing")["state"] == check_of(director, "foreign")["state"] == "starting"
     # The interface comes later.
-    node.run(["ip", "link", "add", "nonesuch0", "type", "dummy"])
+    node.run(["ip", "link", "add", "nonesuch0", "type", "veth", "peer", "name", "nonesuch1"])
     wait_for(lambda: "no such interface" not in check_of(director, "missing")["reason"], 20, "it is used once it is there")
 
 
