@@ -113,6 +113,11 @@ void WorkerClient::stop() {
         worker->stop();
 }
 
+unsigned WorkerClient::ready() const {
+    return static_cast<unsigned>(std::count_if(workers_.begin(), workers_.end(),
+                                               [](const auto& worker) { return worker->is_ready(); }));
+}
+
 std::vector<pid_t> WorkerClient::pids() const {
     std::vector<pid_t> out;
     for (const auto& worker : workers_)
@@ -175,6 +180,7 @@ std::uint32_t WorkerClient::take_slot(const CheckSpec& spec, State inherited) {
     slot->info.last.reason =
         inherited == State::unknown ? "not checked yet" : "as before the change of the check";
     slot->info.last.at = slot->since;
+    slot->info.last.is_assumed = inherited == State::unknown;
     slot_of_[&slot->spec] = number;
     slots_[number] = std::move(slot);
     return number;
@@ -347,22 +353,41 @@ WorkerClient::Slot* WorkerClient::slot_from(std::size_t worker, CheckId wire_id,
 void WorkerClient::on_change(std::size_t worker, Transition change) {
     auto* slot = slot_from(worker, change.id, change.at);
     if (!slot || change.state == State::unknown || says_the_same(change, slot->info.last)) return;
-    auto& info = slot->info;
+    take_change(*slot, std::move(change));
+}
+
+void WorkerClient::take_change(Slot& slot, Transition change) {
+    auto& info = slot.info;
     if (info.history.size() == kHistory) info.history.erase(info.history.begin());
     info.history.push_back(change);
     info.last = change;
-    const auto users = slot->users;  // a callback may configure anew
+    const auto users = slot.users;  // a callback may configure anew
     for (const auto id : users) {
         change.id = id;
         callbacks_.on_transition(change);
     }
 }
 
+// The first results agree with the state a check starts with: nothing changes but why.
+void WorkerClient::confirm(Slot& slot, const Status& status) {
+    if (status.state == State::unknown || status.outcome == Outcome::unchecked || status.against != 0) return;
+    take_change(slot, {.id = status.id,
+                       .state = status.state,
+                       .weight_percent = status.weight_percent,
+                       .advice = status.advice,
+                       .latency = status.latency,
+                       .at = status.at,
+                       .reason = status.reason});
+}
+
 void WorkerClient::on_status(std::size_t worker, Status status) {
-    auto* slot = slot_from(worker, status.id, status.at);
+    const auto wire_id = status.id;
+    auto* slot = slot_from(worker, wire_id, status.at);
     if (!slot) return;
     slot->info.status = status;
-    if (!callbacks_.on_status) return;
+    if (slot->info.last.is_assumed) confirm(*slot, status);
+    slot = slot_from(worker, wire_id, status.at);
+    if (!slot || !callbacks_.on_status) return;
     const auto users = slot->users;
     for (const auto id : users) {
         status.id = id;

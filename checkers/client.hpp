@@ -80,6 +80,7 @@ public:
     void set_workers(unsigned count);
     [[nodiscard]] unsigned workers() const { return static_cast<unsigned>(workers_.size()); }
     [[nodiscard]] std::size_t checks_run() const { return slot_of_.size(); }  // after merging
+    [[nodiscard]] unsigned ready() const;  // workers that run and have said hello
     [[nodiscard]] std::vector<pid_t> pids() const;
 
 private:
@@ -100,6 +101,8 @@ private:
     void tell_file(std::uint32_t number, Slot& slot);
     void let_go(Slot& slot) const;
     void on_change(std::size_t worker, Transition change);
+    void take_change(Slot& slot, Transition change);
+    void confirm(Slot& slot, const Status& status);
     void on_status(std::size_t worker, Status status);
     [[nodiscard]] Slot* slot_from(std::size_t worker, CheckId wire_id, Time at);
     [[nodiscard]] std::uint32_t take_slot(const CheckSpec& spec, State inherited);

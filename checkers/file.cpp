@@ -87,7 +87,8 @@ const Kind kFile{
          "once: `rise` and `fall` are not used.",
      .keys = kKeys,
      .needs_port = false,
-     .validate = validate_by<make_file>},
+     .validate = validate_by<make_file>,
+     .has_socket = false},
     make_file};
 
 }  // namespace lvs::checkers

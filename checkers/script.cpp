@@ -124,7 +124,8 @@ const Kind kScript{
          "the server: its health stands.",
      .keys = kKeys,
      .needs_port = false,
-     .validate = validate_by<make_script>},
+     .validate = validate_by<make_script>,
+     .has_socket = false},
     make_script};
 
 }  // namespace lvs::checkers

@@ -41,6 +41,7 @@ struct Transition {
     Duration latency{};  // of the run that decided
     Time at{};           // CLOCK_MONOTONIC, the same in both processes
     std::string reason;
+    bool is_assumed = false;  // no run has said so yet, the check's start state does; never in a message
     friend bool operator==(const Transition&, const Transition&) = default;
 };
 

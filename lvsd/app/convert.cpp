@@ -27,6 +27,15 @@ std::string describe_waiting(vrrp::Waiting waiting) {
     return "?";
 }
 
+checkers::State initial_state(config::StartState state) {
+    switch (state) {
+        case config::StartState::unknown: return checkers::State::unknown;
+        case config::StartState::up: return checkers::State::up;
+        case config::StartState::down: return checkers::State::down;
+    }
+    return checkers::State::unknown;
+}
+
 }  // namespace
 
 checkers::CheckSpec check_spec(const engine::CheckWanted& wanted) {
@@ -38,6 +47,12 @@ checkers::CheckSpec check_spec(const engine::CheckWanted& wanted) {
     spec.timeout = wanted.check.timeout;
     spec.rise = wanted.check.rise;
     spec.fall = wanted.check.fall;
+    spec.fast_interval = wanted.check.fast_interval;
+    spec.jitter = wanted.check.jitter;
+    spec.initial = initial_state(wanted.check.start);
+    spec.source = wanted.check.source;
+    spec.interface = wanted.check.interface;
+    spec.fwmark = wanted.check.fwmark ? wanted.check.fwmark->value() : 0;
     spec.params = wanted.check.params;
     return spec;
 }

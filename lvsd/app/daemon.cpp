@@ -103,13 +103,7 @@ void Daemon::start_machines() {
     reconciler_.emplace(loop_, *kernel_, *store_, ipvs::ReconcileOptions{.interval = config.global.reconcile_interval},
                         [this](const ipvs::ReconcileEvent& event) { on_ipvs(event); });
     reconciler_->on_table([this] { on_table(); });
-    checkers_.emplace(
-        loop_, checkers::WorkerClient::Options{.program = options_.checker_path, .user = config.global.checker_user},
-        checkers::WorkerClient::Callbacks{
-            .on_transition = [this](const checkers::Transition& transition) { on_verdict(transition); },
-            .on_status = [this](const checkers::Status& status) { measure_check(status); },  // shown when asked
-            .on_worker = [this](bool up, const std::string& reason) { on_worker(up, reason); },
-            .on_heartbeat = [this](const checkers::wire::Heartbeat& heartbeat) { measure_checker(heartbeat); }});
+    make_checkers(config.global);
     load_overrides();
     machines_started_ = true;
     hold_timer_.expires_after(kRouterHold);
@@ -123,6 +117,29 @@ void Daemon::start_machines() {
                        {"routers", fmt::format("{}", engine_.config().routers.size())},
                        {"services", fmt::format("{}", engine_.config().services.size())}}));
     start_routers_if_ready();
+}
+
+void Daemon::make_checkers(const config::Global& global) {
+    checkers_.emplace(
+        loop_,
+        checkers::WorkerClient::Options{
+            .program = options_.checker_path, .user = global.checker_user, .workers = global.checker_workers},
+        checkers::WorkerClient::Callbacks{
+            .on_transition = [this](const checkers::Transition& transition) { on_verdict(transition); },
+            .on_status =
+                [this](const checkers::Status& status) { measure_check(status); },  // shown when asked
+            .on_worker = [this](bool up, const std::string& reason) { on_worker(up, reason); },
+            .on_heartbeat = {},
+            .on_beat_of =
+                [this](std::size_t worker, const checkers::wire::Heartbeat& heartbeat) {
+                    measure_checker(worker, heartbeat);
+                }});
+    // Apart from those of notify programs and trackers: a script that hangs holds up nobody else. No process
+    // runs before the first script or file.
+    check_runner_ = std::make_unique<checkers::Runner>(
+        loop_, checkers::Runner::Options{.program = options_.runner_path},
+        [this](bool up, const std::string& reason) { on_check_runner(up, reason); });
+    checkers_->use_runner(check_runner_.get());
 }
 
 void Daemon::start_routers_if_ready() {
@@ -196,6 +213,7 @@ void Daemon::put_in_force(config::Config config) {
         facts_.worker.since = state::WallTime(Duration(now));
         checkers_->start();
     }
+    checkers_->set_workers(engine_.config().global.checker_workers);
     checkers_->configure(specs);
     if (!routers_started_) return;
     if (!speaker_ && !engine_.config().routers.empty())
@@ -210,18 +228,29 @@ void Daemon::on_verdict(const checkers::Transition& transition) {
     tell_check(transition);
     engine::Changes changes;
     engine_.on_verdict(monotonic_now(), engine::CheckId{static_cast<std::uint32_t>(transition.id)},
-                       transition.state == checkers::State::up, transition.reason, changes);
+                       {.up = transition.state == checkers::State::up,
+                        .reason = transition.reason,
+                        .weight_percent = transition.weight_percent,
+                        .is_assumed = transition.is_assumed},
+                       changes);
     after_engine(changes);
     start_routers_if_ready();
     touch();
 }
 
 void Daemon::on_worker(bool up, const std::string& reason) {
-    facts_.worker.state = up ? state::WorkerState::running : state::WorkerState::lost;
+    const bool all = checkers_->ready() == checkers_->workers();
+    if (!up) facts_.worker.state = state::WorkerState::lost;
+    if (up && all) facts_.worker.state = state::WorkerState::running;
     facts_.worker.since = state::WallTime(Duration(wall_clock_ns()));
     if (!up) ++facts_.worker.restarts;
     tell(worker_event(up, reason));
     touch();
+}
+
+// Scripts that were under way say nothing of their servers, and files are watched anew: health stands.
+void Daemon::on_check_runner(bool up, const std::string& reason) {
+    if (!stopping_) tell(runner_event(up, reason));
 }
 
 void Daemon::report(const engine::Changes& changes) {
@@ -323,6 +352,7 @@ void Daemon::show() {
     facts_.ipvs.available = facts_.ipvs.last_error.empty() && reconciler_->is_settled();
     const auto pids = checkers_->pids();
     facts_.worker.pid = pids.empty() ? 0 : static_cast<std::uint32_t>(pids.front());
+    measure_workers();
     auto snapshot = std::make_shared<state::Snapshot>(build_snapshot(
         facts_, engine_, &*checkers_, &reconciler_->table(), speaker_ && routers_started_ ? &*speaker_ : nullptr));
     if (auto line = status_line(*snapshot); routers_started_ && line != last_status_) {
@@ -368,6 +398,7 @@ void Daemon::stop() {
     if (tracker_runner_) tracker_runner_->stop();
     if (router_events_) router_events_->close();
     if (checkers_) checkers_->stop();
+    if (check_runner_) check_runner_->stop();
     stop_timer_.expires_after(kStopLimit);
     stop_timer_.async_wait([this](error_code error) {
         if (error) return;

@@ -50,6 +50,7 @@ private:
     void tell_services();
     void run_tracker(const config::Tracker& tracker, std::function<void(bool)> done);
     void begin_with_kernel_table();
+    void make_checkers(const config::Global& global);
     void start_machines();
     void start_routers_if_ready();
     void start_routers();
@@ -61,6 +62,7 @@ private:
     void put_in_force(config::Config config);
     void on_verdict(const checkers::Transition& transition);
     void on_worker(bool up, const std::string& reason);
+    void on_check_runner(bool up, const std::string& reason);
     void on_ipvs(const ipvs::ReconcileEvent& event);
     void ask_ipvs_version();
     void watch_routers();
@@ -78,7 +80,8 @@ private:
     void serve_metrics();
     [[nodiscard]] metrics::Exposition expose(metrics::Format format);
     void measure_check(const checkers::Status& status);
-    void measure_checker(const checkers::wire::Heartbeat& heartbeat);
+    void measure_checker(std::size_t worker, const checkers::wire::Heartbeat& heartbeat);
+    void measure_workers();
     void measure_kernel(const ipvs::ReconcileEvent& event);
     void probe_loop();
 
@@ -124,7 +127,9 @@ private:
     asio::steady_timer drain_timer_;
 
     engine::Engine engine_;
+    std::unique_ptr<checkers::Runner> check_runner_;  // of scripts and files; outlives checkers_
     std::optional<checkers::WorkerClient> checkers_;
+    std::vector<checkers::wire::Heartbeat> beats_;  // the last of each worker
     std::optional<ipvs::Kernel> kernel_;
     std::unique_ptr<ipvs::FileStore> store_;
     std::optional<ipvs::Reconciler> reconciler_;

@@ -205,6 +205,15 @@ Event worker_event(bool up, const std::string& reason) {
     return out;
 }
 
+Event runner_event(bool up, const std::string& reason) {
+    if (up) return daemon_event(ev::worker_ready, Level::info, "the runner of check scripts and files runs");
+    auto out = daemon_event(
+        ev::worker_lost, Level::warning,
+        "the runner of check scripts and files is gone, the last known health stands, restarting it");
+    out.reason = reason;
+    return out;
+}
+
 Event check_event(const std::string& kind, const std::string& target, std::string_view from,
                   std::string_view to, const std::string& reason) {
     const auto object = kind + " " + target;

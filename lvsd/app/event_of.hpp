@@ -32,6 +32,7 @@ namespace lvs::app {
 [[nodiscard]] std::string describe(const ipvs::Troubled& troubled);
 
 [[nodiscard]] events::Event worker_event(bool up, const std::string& reason);
+[[nodiscard]] events::Event runner_event(bool up, const std::string& reason);
 // `from` is empty for the first verdict.
 [[nodiscard]] events::Event check_event(const std::string& kind, const std::string& target,
                                         std::string_view from, std::string_view to,

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What the daemon measures, and where it is served: see lvsd/metrics/metrics.hpp.
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
 #include "lvsd/app/daemon.hpp"
 #include "lvsd/app/event_of.hpp"
 #include "lvsd/base/messages.hpp"
@@ -29,10 +34,32 @@ void Daemon::measure_check(const checkers::Status& status) {
     if (found != check_names_.end()) stats_.check_duration[found->second.kind].observe(status.latency);
 }
 
-void Daemon::measure_checker(const checkers::wire::Heartbeat& heartbeat) {
-    stats_.check_lag = {heartbeat.lag_p50, heartbeat.lag_p99, heartbeat.lag_max, heartbeat.running};
+// Of several workers the sums, and the worst lag of any.
+void Daemon::measure_checker(std::size_t worker, const checkers::wire::Heartbeat& heartbeat) {
+    beats_.resize(checkers_->workers());
+    beats_.at(worker) = heartbeat;
     stats_.checks_started += heartbeat.started;
     stats_.checks_unchecked += heartbeat.unchecked;
+    stats_.check_lag = {};
+    for (const auto& beat : beats_) {
+        stats_.check_lag.p50 = std::max(stats_.check_lag.p50, beat.lag_p50);
+        stats_.check_lag.p99 = std::max(stats_.check_lag.p99, beat.lag_p99);
+        stats_.check_lag.max = std::max(stats_.check_lag.max, beat.lag_max);
+        stats_.check_lag.running += beat.running;
+    }
+}
+
+void Daemon::measure_workers() {
+    auto& worker = facts_.worker;
+    worker.configured = checkers_->workers();
+    worker.running = checkers_->ready();
+    worker.memory = 0;
+    for (const auto pid : checkers_->pids()) {
+        std::ifstream file("/proc/" + std::to_string(pid) + "/statm");
+        std::uint64_t size = 0, resident = 0;  // pages
+        if (file >> size >> resident)
+            worker.memory += resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+    }
 }
 
 void Daemon::measure_kernel(const ipvs::ReconcileEvent& event) {

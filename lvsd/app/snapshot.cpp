@@ -168,6 +168,8 @@ state::Check check(const engine::CheckWanted& wanted, const checkers::CheckInfo*
     out.runs = info->status.runs;
     out.failures = info->status.failures;
     out.certificate_days = info->status.certificate_days;
+    if (info->last.weight_percent) out.weight_percent = *info->last.weight_percent;
+    out.output = info->output;
     for (const auto& change : info->history)
         out.history.push_back({wall(change.at), check_state(change.state), change.latency, change.reason});
     return out;

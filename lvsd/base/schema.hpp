@@ -94,6 +94,7 @@ struct KindSpec {
     bool needs_port = true;  // false: a server without a port can be checked too (ping)
     // What the key table cannot say ("a path begins with a slash"); null: there is nothing.
     Result<void> (*validate)(const Params& params) = nullptr;
+    bool has_socket = true;  // false: it sends no packets, so keys about them make no sense (script)
 };
 
 }  // namespace lvs

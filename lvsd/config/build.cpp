@@ -32,6 +32,8 @@ constexpr std::array kForwards{Forward::nat, Forward::dr, Forward::tun};
 constexpr std::array kOnFailures{OnFailure::weight0, OnFailure::remove};
 constexpr std::array kOnStops{OnStop::remove, OnStop::keep};
 constexpr std::array kActives{Active::always, Active::master};
+constexpr std::array kRequires{Require::all, Require::any};
+constexpr std::array kStarts{StartState::unknown, StartState::up, StartState::down};
 constexpr std::array kTunnels{TunnelType::ipip, TunnelType::gue, TunnelType::gre};
 constexpr std::array kTunnelChecksums{TunnelChecksum::none, TunnelChecksum::checksum, TunnelChecksum::remote};
 
@@ -119,8 +121,9 @@ private:
         auto fields = read_fields(value, name, keys_.at(*kind), report_);
         files_.read(fields, report_);
         const bool complete = report_.count() == errors_before;
-        check_timeout(fields);
         const auto& spec = kinds_[*kind];
+        check_times(fields);
+        if (!spec.has_socket) check_no_socket(fields, spec);
         CheckDraft out{to_check(fields, spec), value.place};
         if (complete && spec.validate)
             if (const auto valid = spec.validate(out.check.params); !valid)
@@ -162,6 +165,29 @@ private:
         return {value.place, std::move(out)};
     }
 
+    void check_times(const Fields& fields) {
+        check_timeout(fields);
+        const auto* interval = fields.get<Duration>("interval");
+        const auto at_most = [&](std::string_view key, Duration most, std::string_view what) {
+            const auto* value = fields.get<Duration>(key);
+            if (value == nullptr || *value <= most) return;
+            report_.add(fields.place_of(key), fmt::format("`{}` is {}, expected at most {}, {}", key,
+                                                          to_string(*value), to_string(most), what));
+        };
+        if (interval == nullptr) return;
+        at_most("fast_interval", *interval, "the `interval`");
+        at_most("jitter", *interval / 4, "a quarter of the `interval`");
+    }
+
+    // A key without an effect is a mistake of whoever wrote it.
+    void check_no_socket(const Fields& fields, const KindSpec& kind) {
+        for (const std::string_view key : {"source", "interface", "fwmark"})
+            if (fields.given(key))
+                report_.add(fields.place_of(key),
+                            fmt::format("`{}` means nothing to a check of kind \"{}\", which sends no packets", key,
+                                        kind.kind));
+    }
+
     void check_timeout(const Fields& fields) {
         const auto* interval = fields.get<Duration>("interval");
         const auto* timeout = fields.get<Duration>("timeout");
@@ -181,6 +207,12 @@ private:
         out.fall = static_cast<std::uint32_t>(fields.get_or("fall", std::int64_t{out.fall}));
         out.address = maybe<IpAddress>(fields, "address");
         if (const auto* port = fields.get<std::int64_t>("port")) out.port = static_cast<std::uint16_t>(*port);
+        out.fast_interval = fields.get_or("fast_interval", out.fast_interval);
+        out.jitter = fields.get_or("jitter", out.jitter);
+        out.start = choice(fields, "start", out.start, kStarts);
+        out.source = maybe<IpAddress>(fields, "source");
+        out.interface = fields.get_or("interface", out.interface);
+        if (const auto* mark = fields.get<std::int64_t>("fwmark")) out.fwmark = Fwmark::make(*mark).value();
         for (const auto& key : kind.keys)
             if (const auto found = fields.values.find(key.key); found != fields.values.end())
                 out.params.insert(*found);
@@ -299,6 +331,7 @@ private:
         service.slow_start = fields.get_or("slow_start", service.slow_start);
         service.drain_timeout = fields.get_or("drain_timeout", service.drain_timeout);
         service.tunnel = read_tunnel(fields, service.tunnel);
+        service.require = choice(fields, "require", service.require, kRequires);
     }
 
     static Tunnel read_tunnel(const Fields& fields, Tunnel out) {
@@ -365,6 +398,7 @@ private:
         out.server.lower_threshold = threshold("lower_threshold");
         out.server.weight = Weight::make(fields.get_or("weight", std::int64_t{1})).value();
         out.server.forward = choice(fields, "forward", service.service.forward, kForwards);
+        out.server.require = choice(fields, "require", service.service.require, kRequires);
         out.forward_known = fields.get<std::string>("forward") ||
                             (!fields.given("forward") && service.fields.get<std::string>("forward"));
     }
@@ -389,6 +423,8 @@ Global build_global(const Value& value, Report& report) {
     out.on_stop = choice(fields, "on_stop", out.on_stop, kOnStops);
     out.reconcile_interval = fields.get_or("reconcile_interval", out.reconcile_interval);
     out.checker_user = fields.get_or("checker_user", out.checker_user);
+    out.checker_workers =
+        static_cast<std::uint32_t>(fields.get_or("checker_workers", std::int64_t{out.checker_workers}));
     out.announce_rate =
         static_cast<std::uint32_t>(fields.get_or("announce_rate", std::int64_t{out.announce_rate}));
     out.announce_burst =

@@ -3,6 +3,28 @@
 
 namespace lvs::config {
 
+std::string_view to_string(StartState value) {
+    switch (value) {
+        case StartState::unknown:
+            return "unknown";
+        case StartState::up:
+            return "up";
+        case StartState::down:
+            return "down";
+    }
+    return "?";
+}
+
+std::string_view to_string(Require value) {
+    switch (value) {
+        case Require::all:
+            return "all";
+        case Require::any:
+            return "any";
+    }
+    return "?";
+}
+
 std::string_view to_string(Protocol value) {
     switch (value) {
         case Protocol::tcp:

@@ -25,6 +25,8 @@ using lvs::to_string;  // or the ones below would hide those of base
 
 // ---- checks -----------------------------------------------------------------------------------------------
 
+enum class StartState : std::uint8_t { unknown, up, down };
+
 struct Check {
     std::string kind;  // "tcp", "http"; one of the KindSpecs the checkers publish
     Duration interval = std::chrono::seconds(2);
@@ -33,12 +35,19 @@ struct Check {
     std::uint32_t fall = 3;                      // failures in a row before it counts as down
     std::optional<IpAddress> address;            // check another address than the server's
     std::optional<std::uint16_t> port;           // check another port than the server's
+    Duration fast_interval{};                    // while results contradict the state; 0 = interval
+    Duration jitter{};                           // each run starts up to this much later
+    StartState start = StartState::unknown;      // until there are results; unknown: the first one decides
+    std::optional<IpAddress> source;             // of the packets
+    std::string interface {};                    // they leave and come back by this one only; empty = any
+    std::optional<Fwmark> fwmark;                // of the packets
     Params params;                               // the kind's own keys
     friend bool operator==(const Check&, const Check&) = default;
 };
 
 // ---- services ---------------------------------------------------------------------------------------------
 
+enum class Require : std::uint8_t { all, any };
 enum class Protocol : std::uint8_t { tcp = 6, udp = 17, sctp = 132 };
 enum class Forward : std::uint8_t { nat, dr, tun };
 enum class OnFailure : std::uint8_t { weight0, remove };
@@ -47,6 +56,8 @@ enum class Active : std::uint8_t { always, master };
 enum class TunnelType : std::uint8_t { ipip = 0, gue = 1, gre = 2 };  // the kernel's numbers
 enum class TunnelChecksum : std::uint8_t { none = 0, checksum = 1, remote = 2 };
 
+[[nodiscard]] std::string_view to_string(StartState value);  // "unknown"
+[[nodiscard]] std::string_view to_string(Require value);     // "all"
 [[nodiscard]] std::string_view to_string(Protocol value);   // "tcp"
 [[nodiscard]] std::string_view to_string(Forward value);    // "nat"
 [[nodiscard]] std::string_view to_string(OnFailure value);  // "weight0"
@@ -71,7 +82,8 @@ struct RealServer {
     std::uint32_t lower_threshold = 0;  // new ones again below this; 0 = three quarters of the upper
     std::uint8_t tier = 0;              // serves while the tiers below it do not reach the quorum
     bool follows_port = false;          // its port is that of the service, whichever of several
-    std::vector<Check> checks;          // all must pass; empty = always up
+    std::vector<Check> checks;          // empty = always up
+    Require require = Require::all;     // how many of them must pass
     friend bool operator==(const RealServer&, const RealServer&) = default;
 };
 
@@ -91,6 +103,7 @@ struct VirtualService {
     std::string persistence_engine;        // "sip"; empty = by address
     bool one_packet = false;               // UDP: schedule every packet on its own
     Tunnel tunnel;                         // default of its servers
+    Require require = Require::all;        // default of its servers
     Active active = Active::always;        // master: in the kernel only while `router` is master here
     std::string router;                    // of `active`
     std::uint32_t quorum = 1;              // the sum of weights of servers that are up that makes a quorum
@@ -110,6 +123,7 @@ struct Global {
     OnStop on_stop = OnStop::remove;  // what happens to our IPVS entries when the daemon stops
     Duration reconcile_interval = std::chrono::seconds(10);  // how often the kernel's table is compared
     std::string checker_user = "lvsd-check";  // the worker drops to this user; nobody if absent
+    std::uint32_t checker_workers = 1;        // processes that share the checks
     std::uint32_t announce_rate = 200'000;    // announcements per second and interface
     std::uint32_t announce_burst = 2'000;     // of them at once
     std::uint8_t guard = 50;  // percent: a reload that removes a larger share of the servers must be forced

@@ -44,6 +44,7 @@ public:
         line("on_stop = {}", toml_text_of(config.global.on_stop));
         line("reconcile_interval = {}", toml_text_of(config.global.reconcile_interval));
         line("checker_user = {}", toml_text(config.global.checker_user));
+        line("checker_workers = {}", config.global.checker_workers);
         line("guard = {}", config.global.guard);
         line("announce_rate = {}", config.global.announce_rate);
         line("announce_burst = {}", config.global.announce_burst);
@@ -112,6 +113,7 @@ private:
         line("panic_threshold = {}", service.panic_threshold);
         line("slow_start = {}", toml_text_of(service.slow_start));
         line("drain_timeout = {}", toml_text_of(service.drain_timeout));
+        line("require = {}", toml_text_of(service.require));
         line("tunnel = {}", toml_text_of(service.tunnel.type));
         if (service.tunnel.port != 0) line("tunnel_port = {}", service.tunnel.port);
         line("tunnel_checksum = {}", toml_text_of(service.tunnel.checksum));
@@ -140,6 +142,7 @@ private:
             server.follows_port ? toml_text_of(server.address.address) : toml_text_of(server.address);
         auto out = fmt::format("{{ address = {}, weight = {}, forward = {}", address, server.weight.value(),
                                toml_text_of(server.forward));
+        if (server.require != service.require) out += ", require = " + toml_text_of(server.require);
         if (server.tier != 0) out += fmt::format(", tier = {}", server.tier);
         if (server.tunnel != service.tunnel)
             out += fmt::format(", tunnel = {}, tunnel_checksum = {}", toml_text_of(server.tunnel.type),
@@ -160,6 +163,13 @@ private:
                                toml_text_of(check.timeout), check.rise, check.fall);
         if (check.address) out += ", address = " + toml_text_of(*check.address);
         if (check.port) out += fmt::format(", port = {}", *check.port);
+        if (check.fast_interval != Duration{})
+            out += ", fast_interval = " + toml_text_of(check.fast_interval);
+        if (check.jitter != Duration{}) out += ", jitter = " + toml_text_of(check.jitter);
+        if (check.start != StartState::unknown) out += ", start = " + toml_text_of(check.start);
+        if (check.source) out += ", source = " + toml_text_of(*check.source);
+        if (!check.interface.empty()) out += ", interface = " + toml_text(check.interface);
+        if (check.fwmark) out += fmt::format(", fwmark = {}", check.fwmark->value());
         const auto kind = std::ranges::find(kinds_, std::string_view(check.kind), &KindSpec::kind);
         LVS_ASSERT(kind != kinds_.end());
         for (const auto& key : kind->keys)  // in the order of the manual

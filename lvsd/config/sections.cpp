@@ -24,6 +24,8 @@ constexpr std::array<std::string_view, 7> kSchedulerFlags{"flag-1",      "flag-2
                                                           "sh-fallback", "mh-port", "mh-fallback"};
 
 constexpr std::array<std::string_view, 2> kActives{"always", "master"};
+constexpr std::array<std::string_view, 2> kRequires{"all", "any"};
+constexpr std::array<std::string_view, 3> kStarts{"unknown", "up", "down"};
 constexpr std::array<std::string_view, 3> kTunnels{"ipip", "gue", "gre"};
 constexpr std::array<std::string_view, 3> kTunnelChecksums{"none", "checksum", "remote"};
 constexpr std::array<std::string_view, 1> kEngines{"sip"};
@@ -88,6 +90,15 @@ constexpr std::array kGlobal{
             .doc = "The unprivileged user the health checks run as. If there is no such user, nobody.",
             .example = R"("lvsd-check")",
             .chars = "A-Za-z0-9._-"},
+    KeySpec{.key = "checker_workers",
+            .type = ValueType::integer,
+            .fallback = "1",
+            .min = 1,
+            .max = 16,
+            .doc = "How many processes share the checks. One is enough for tens of thousands of checks; more use more "
+                   "processors, and the end of one touches the checks of that one only. A change starts them anew; "
+                   "health stands.",
+            .example = "2"},
     KeySpec{.key = "guard",
             .type = ValueType::integer,
             .fallback = "50",
@@ -290,8 +301,15 @@ constexpr std::array kService{
             .type = ValueType::checks,
             .min = 0,
             .max = 16,
-            .doc = "Instead of `check`: several, all of which must pass.",
+            .doc = "Instead of `check`: several.",
             .example = R"(["tcp", { kind = "http", port = 8080 }])"},
+    KeySpec{.key = "require",
+            .type = ValueType::choice,
+            .fallback = "all",
+            .choices = kRequires,
+            .doc = "With several checks: a server is up while `all` of them pass, or while `any` does. With `all` "
+                   "the first that fails takes it out, with `any` the last one.",
+            .example = R"("any")"},
     KeySpec{.key = "notify",
             .type = ValueType::strings,
             .min = 1,
@@ -349,8 +367,13 @@ constexpr std::array kServer{
             .type = ValueType::checks,
             .min = 0,
             .max = 16,
-            .doc = "Instead of `check`: several, all of which must pass; `[]` for none.",
+            .doc = "Instead of `check`: several; `[]` for none.",
             .example = "[]"},
+    KeySpec{.key = "require",
+            .type = ValueType::choice,
+            .choices = kRequires,
+            .doc = "How many of several checks must pass: `all` or `any`. Default: what the service says.",
+            .example = R"("any")"},
 };
 
 constexpr std::array kCheck{
@@ -399,6 +422,49 @@ constexpr std::array kCheck{
             .max = 65535,
             .doc = "Check this port instead of the server's.",
             .example = "8080"},
+    KeySpec{.key = "fast_interval",
+            .type = ValueType::duration,
+            .min = 10 * kMs,
+            .max = kDay,
+            .doc = "The interval while a server is on its way up or down: until `rise` or `fall` is reached or the "
+                   "results agree with the state again. Not longer than `interval`, which is the default.",
+            .example = R"("500ms")"},
+    KeySpec{.key = "jitter",
+            .type = ValueType::duration,
+            .fallback = "0s",
+            .min = 0,
+            .max = kDay / 4,
+            .doc = "Each run starts up to this much later, at random; not longer than a quarter of `interval`. Checks "
+                   "are spread over their interval without it: this is for servers that do something of their own "
+                   "at the same pace.",
+            .example = R"("200ms")"},
+    KeySpec{.key = "start",
+            .type = ValueType::choice,
+            .fallback = "unknown",
+            .choices = kStarts,
+            .doc = "What a new check says before it has run. `unknown`: the server waits for the first result, which "
+                   "decides at once. `up`: it serves at once, and stops after `fall` failures. `down`: it serves "
+                   "after `rise` successes. A server the kernel used when lvsd was started stays in use until the "
+                   "checks have run; a check that was there before a reload keeps its state.",
+            .example = R"("down")"},
+    KeySpec{.key = "source",
+            .type = ValueType::address,
+            .doc = "The source address of the packets: one of this host, of the family of what is checked.",
+            .example = R"("10.0.0.2")"},
+    KeySpec{.key = "interface",
+            .type = ValueType::string,
+            .min = 1,
+            .max = 15,
+            .doc = "The packets leave and come back by this interface only, which may be a VRF. While there is no "
+                   "such interface, nothing is checked and health stands.",
+            .example = R"("eth1")",
+            .chars = "A-Za-z0-9._@+-"},
+    KeySpec{.key = "fwmark",
+            .type = ValueType::integer,
+            .min = 1,
+            .max = 0xffffffff,
+            .doc = "The firewall mark of the packets, for rules of ip(8) and nft(8).",
+            .example = "7"},
 };
 
 constexpr std::array kGroup{

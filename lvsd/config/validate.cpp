@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "lvsd/config/value.hpp"
@@ -160,7 +161,20 @@ private:
                                            to_string(address.address)));
         if (server.forward_known) check_forward(draft.service, server.server, place);
         if (server.checks && address.port == 0) check_ports(*server.checks);
+        check_sources(address.address, server.checks ? *server.checks : draft.checks);
         check_limits(server.server, place);
+    }
+
+    void check_sources(const IpAddress& server, const std::vector<CheckDraft>& checks) {
+        for (const auto& draft : checks) {
+            if (!draft.check.source) continue;
+            const auto target = draft.check.address.value_or(server);
+            if (target.family() != draft.check.source->family() && told_.insert(draft.place).second)
+                report_.add(draft.place,
+                            fmt::format("`source` {} cannot reach {}, expected an {} address",
+                                        to_string(*draft.check.source), to_string(target),
+                                        to_string(target.family())));
+        }
     }
 
     void check_limits(const RealServer& server, Place place) {
@@ -216,6 +230,7 @@ private:
     std::span<const KindSpec> kinds_;
     Report& report_;
     std::map<Key, const ServiceDraft*> matches_;
+    std::set<Place> told_;  // of checks that thousands of servers may share
 };
 
 // Services that follow a router: it has to be there, and to hold addresses of the family.

@@ -274,7 +274,17 @@ std::string routers_table(const Snapshot& snapshot, const Filter& filter, const 
 
 namespace {
 
-// What was decided before, newest first; the newest is the state of the row above.
+// Lines are told apart by " | "; the last line's end is none.
+std::string one_line(std::string_view text) {
+    while (text.ends_with('\n'))
+        text.remove_suffix(1);
+    std::string out;
+    for (const char c : text)
+        c == '\n' ? out += " | " : out += c;
+    return out;
+}
+
+// What was decided before, newest first, for the newest is the state of the row above; then what a script wrote.
 void add_history(Table& table, const Check& check, const View& view) {
     const auto blank = [] { return Cell{}; };
     for (std::size_t i = check.history.size(); i-- > 1;) {
@@ -283,6 +293,9 @@ void add_history(Table& table, const Check& check, const View& view) {
                    since_cell(change.at, view.now), {latency_text(change.latency)}, blank(), blank(), blank(),
                    blank(), {change.reason, Tone::dim}});
     }
+    if (!check.output.empty())
+        table.add({blank(), blank(), blank(), {"  wrote", Tone::dim}, blank(), blank(), blank(), blank(), blank(),
+                   blank(), blank(), {printable(one_line(check.output)), Tone::dim}});
 }
 
 }  // namespace

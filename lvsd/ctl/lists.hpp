@@ -22,7 +22,7 @@ struct Filter {
     std::vector<std::string> states = {};
     bool down = false;        // only what does not work as it should
     bool overridden = false;  // only servers an operator has said something about
-    bool history = false;     // of checks, in tables; JSON has it always
+    bool history = false;     // of checks, in tables: changes before, and what a script wrote; JSON has it always
     std::size_t limit = 0;    // rows at most; 0: all
 };
 

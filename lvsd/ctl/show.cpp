@@ -112,7 +112,9 @@ public:
         declare_pattern(app, "--server", filter_.servers,
                         "only checks of servers with such an address: 10.0.0.*");
         declare_state(app, {"starting", "up", "down"}, "only checks that do not pass");
-        app.add_flag("--history", filter_.history, "below each check what was decided before, newest first");
+        app.add_flag(
+            "--history", filter_.history,
+            "below each check what was decided before, newest first, and the end of what its script wrote");
     }
     std::string table(const state::Snapshot& snapshot, const View& view) const override {
         return checks_table(snapshot, filter_, view);

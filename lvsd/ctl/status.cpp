@@ -21,6 +21,11 @@ std::string ipvs_text(const IpvsStatus& ipvs) {
                        ipvs.servers);
 }
 
+std::string worker_text(const WorkerStatus& worker) {
+    if (worker.configured < 2) return std::string(to_string(worker.state));
+    return fmt::format("{}, {} of {} processes", to_string(worker.state), worker.running, worker.configured);
+}
+
 std::string daemon_text(const Snapshot& snapshot, const View& view) {
     const auto& daemon = snapshot.daemon;
     auto out = paint(fmt::format("lvsd {}", daemon.version), Tone::bold, view.color);
@@ -28,8 +33,8 @@ std::string daemon_text(const Snapshot& snapshot, const View& view) {
                                  short_span(view.now - daemon.started), daemon.config.generation,
                                  daemon.config.path)) +
            '\n';
-    out += printable(fmt::format("{}; checks: {}", ipvs_text(daemon.ipvs), to_string(daemon.worker.state))) +
-           '\n';
+    out +=
+        printable(fmt::format("{}; checks: {}", ipvs_text(daemon.ipvs), worker_text(daemon.worker))) + '\n';
     if (!daemon.config.last_ok)
         append_trouble(out, "last reload refused", daemon.config.last_error, view.color);
     append_trouble(out, "IPVS", daemon.ipvs.last_error, view.color);

@@ -116,6 +116,9 @@ ipvs::DestSettings dest_settings(const config::RealServer& server, std::int32_t 
 std::string settings_text(const config::Check& check) {
     auto text = fmt::format("{} {} {} {} {}", check.kind, to_string(check.interval), to_string(check.timeout),
                             check.rise, check.fall);
+    text += fmt::format(" {} {} {} {} {} {}", to_string(check.fast_interval), to_string(check.jitter),
+                        to_string(check.start), check.source ? to_string(*check.source) : "-",
+                        check.fwmark ? check.fwmark->value() : 0, check.interface);
     for (const auto& [key, value] : check.params)
         text += fmt::format(" {}={}", key, std::visit(ValueText{}, value));
     return text;

@@ -49,6 +49,7 @@ void Engine::Impl::on_verdict(Time now, CheckId id, const Verdict& verdict, Chan
     auto& slot = found->second;
     if (slot.state == CheckState::unknown) --unknown_checks;
     slot.state = verdict.up ? CheckState::up : CheckState::down;
+    slot.is_assumed = verdict.is_assumed;
     slot.reason = verdict.reason;
     slot.percent = verdict.weight_percent;
     for (const auto& [user, service] : slot.users) {

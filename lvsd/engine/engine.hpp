@@ -12,10 +12,10 @@
 //   starting     no verdict yet. It gets no traffic, unless the kernel's table showed it in use when lvsd
 //   started
 //                (kernel_seen): a restart of lvsd never takes a working server out.
-//   up           all its checks pass; without checks from the beginning. After having been out it gets its
+//   up           its checks pass, all or any of them; without checks from the beginning. After having been out it gets its
 //   weight in
 //                steps over `slow_start`, unless no other server serves.
-//   down         a check fails (weight 0, or out of the table, as on_failure says), or it was disabled or
+//   down         its checks fail (weight 0, or out of the table, as on_failure says), or it was disabled or
 //   drained. draining     takes no new connections; leaves the table when the old ones are gone or at the
 //   deadline. So go servers
 //                and services a reload removes, and servers the operator drains.
@@ -175,6 +175,7 @@ struct Verdict {
     bool up = false;
     std::string_view reason;
     std::optional<std::uint16_t> weight_percent = std::nullopt;  // of its weight the server asks for
+    bool is_assumed = false;  // what the configuration says until the check has run
 };
 
 // What a configuration would change, by service key; absent: the key goes.

@@ -30,6 +30,7 @@ enum class Standing : std::uint8_t {
 struct Server {
     ipvs::DestSettings dest;  // all but the weight
     bool follows_port = false;
+    bool needs_any = false;  // of its checks; else all
     bool in_use = false;    // served by the kernel when lvsd started
     bool is_first = false;  // of the first configuration, and has not served yet: no slow start
     Standing standing = Standing::unknown;
@@ -81,6 +82,7 @@ struct BySerial {
 struct CheckSlot {
     CheckWanted wanted;
     CheckState state = CheckState::unknown;
+    bool is_assumed = false;  // the state: the check has not run yet
     std::string reason;
     std::optional<std::uint16_t> percent;
     std::map<std::pair<std::uint64_t, std::size_t>, Service*> users;  // by serial and index

@@ -124,6 +124,10 @@ Shown shown(const Service& service, std::size_t index) {
     return {ServerState::up, server.reason};
 }
 
+std::string reason_of(const CheckSlot& slot) {
+    return fmt::format("{}: {}", slot.wanted.check.kind, slot.reason);
+}
+
 }  // namespace
 
 // ---- one server
@@ -136,31 +140,35 @@ Standing standing_of(const ServerStatus& status, const Server& server) {
     return Standing::unknown;
 }
 
-// A server stays as it was until every check has spoken; one that fails decides at once.
+// A server stays as it was until its checks have spoken. Where all must pass, one that fails decides at once;
+// where any will do, one that passes.
 void Judge::look_at_checks(ServerStatus& status, Server& server) const {
     bool waiting = false;
-    std::string reason;
+    const CheckSlot* passing = nullptr;
+    const CheckSlot* failing = nullptr;
     status.asked_percent.reset();
     for (const auto id : status.checks) {
         const auto found = slots_.find(id);
-        if (found == slots_.end() || found->second.state == CheckState::unknown) {
+        const bool is_known = found != slots_.end() && found->second.state != CheckState::unknown;
+        // That a check has to prove itself first is no reason to take out a server that was in use.
+        if (!is_known ||
+            (server.in_use && found->second.is_assumed && found->second.state == CheckState::down)) {
             waiting = true;
             continue;
         }
         const auto& slot = found->second;
-        if (slot.percent)
+        const bool passes = slot.state == CheckState::up;
+        auto& first = passes ? passing : failing;
+        if (first == nullptr) first = &slot;
+        if (slot.percent && (passes || !server.needs_any))
             status.asked_percent = std::min(*slot.percent, status.asked_percent.value_or(*slot.percent));
-        if (slot.state == CheckState::down) {
-            server.health = CheckState::down;
-            server.reason = fmt::format("{}: {}", slot.wanted.check.kind, slot.reason);
-            return;
-        }
-        if (reason.empty()) reason = fmt::format("{}: {}", slot.wanted.check.kind, slot.reason);
     }
-    if (waiting) return;
-    server.in_use = false;
-    server.health = CheckState::up;
-    server.reason = status.checks.empty() ? "not checked" : std::move(reason);
+    const auto* at_once = server.needs_any ? passing : failing;
+    if (at_once == nullptr && waiting) return;
+    const auto* decides = at_once != nullptr ? at_once : server.needs_any ? failing : passing;
+    server.reason = decides == nullptr ? "not checked" : reason_of(*decides);
+    server.health = decides == nullptr ? CheckState::up : decides->state;
+    if (server.health == CheckState::up) server.in_use = false;
 }
 
 void Judge::look(Service& service, std::size_t index) {

@@ -119,6 +119,7 @@ void Engine::Impl::add_server(Time now, Service& service, const config::RealServ
     Server server;
     server.dest = dest_settings(of, 0);
     server.follows_port = of.follows_port;
+    server.needs_any = of.require == config::Require::any;
     server.is_first = is_first;
     server.in_use = !is_sorry && was_in_use(service.status.key, of.address);
     const auto position = service.servers.size();
@@ -169,6 +170,7 @@ void Engine::Impl::take_over(Time now, Service& service, const Service& before) 
         auto fresh = std::exchange(server, before.servers[i]);
         server.dest = fresh.dest;
         server.follows_port = fresh.follows_port;
+        server.needs_any = fresh.needs_any;
         status.state = old_status.state;
         status.reason = old_status.reason;
         status.since = old_status.since;

@@ -79,13 +79,18 @@ constexpr std::array kDaemon{
                       "From the first request to the kernel to its last answer.",
                       [](Samples& out, const DaemonRow& row) { out.add(row.stats.apply_duration); }},
     // the checks
-    Family<DaemonRow>{"lvsd_checker_up", kGauge, "1 if the process that runs the checks is running.",
+    Family<DaemonRow>{"lvsd_checker_up", kGauge, "1 if every process that runs checks is running.",
                       [](Samples& out, const DaemonRow& row) {
                           out.add(row.snapshot.daemon.worker.state == state::WorkerState::running ? 1 : 0);
                       }},
     Family<DaemonRow>{
-        "lvsd_checker_restarts", kCounter, "Times that process was started again.",
+        "lvsd_checker_restarts", kCounter, "Times such a process was started again.",
         [](Samples& out, const DaemonRow& row) { out.add(row.snapshot.daemon.worker.restarts); }},
+    Family<DaemonRow>{
+        "lvsd_checker_processes", kGauge, "Processes that run checks.",
+        [](Samples& out, const DaemonRow& row) { out.add(row.snapshot.daemon.worker.running); }},
+    Family<DaemonRow>{"lvsd_checker_memory_bytes", kGauge, "The memory they use together.",
+                      [](Samples& out, const DaemonRow& row) { out.add(row.snapshot.daemon.worker.memory); }},
     Family<DaemonRow>{"lvsd_check_duration_seconds", kHistogram, "How long checks took, by kind.",
                       [](Samples& out, const DaemonRow& row) {
                           for (const auto& [kind, histogram] : row.stats.check_duration)
@@ -302,6 +307,11 @@ constexpr std::array kCheck{
                      [](Samples& out, const CheckRow& row) { out.add(row.check.runs); }},
     Family<CheckRow>{"lvsd_check_failures", kCounter, "Times it failed.",
                      [](Samples& out, const CheckRow& row) { out.add(row.check.failures); }},
+    Family<CheckRow>{"lvsd_check_certificate_expiry_seconds", kGauge,
+                     "Whole days, in seconds, until the server's certificate expires; negative: it has.",
+                     [](Samples& out, const CheckRow& row) {
+                         if (row.check.certificate_days) out.add(86'400.0 * *row.check.certificate_days);
+                     }},
 };
 
 }  // namespace

@@ -33,6 +33,9 @@ void fields(V& visit, S& s) {
     visit("since_us", s.since);
     visit("pid", s.pid);
     visit("restarts", s.restarts);
+    visit("configured", s.configured);
+    visit("running", s.running);
+    visit("memory", s.memory);
 }
 
 template <class V, Either<IpvsStatus> S>
@@ -140,6 +143,8 @@ void fields(V& visit, S& s) {
     visit("runs", s.runs);
     visit("failures", s.failures);
     visit("certificate_days", s.certificate_days);
+    visit("weight_percent", s.weight_percent);
+    visit("output", s.output);
     visit("history", s.history);
 }
 

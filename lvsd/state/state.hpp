@@ -62,8 +62,11 @@ struct ConfigStatus {
 struct WorkerStatus {
     WorkerState state = WorkerState::off;
     WallTime since;
-    std::uint32_t pid = 0;       // 0 = not running
+    std::uint32_t pid = 0;       // of the first; 0 = not running
     std::uint64_t restarts = 0;  // since lvsd started
+    std::uint32_t configured = 0;  // how many processes share the checks
+    std::uint32_t running = 0;     // of these
+    std::uint64_t memory = 0;      // bytes they use, together
     friend bool operator==(const WorkerStatus&, const WorkerStatus&) = default;
 };
 
@@ -169,7 +172,7 @@ struct Router {
 
 enum class CheckState : std::uint8_t { starting, up, down };
 
-struct CheckChange {  // a verdict that differed from the one before
+struct CheckChange {  // of a check's state, or of the weight it asks for
     WallTime at;
     CheckState state = CheckState::starting;
     Duration latency{};  // of the run that decided
@@ -190,7 +193,9 @@ struct Check {
     std::uint64_t failures = 0;
     // Until the server's certificate expires; negative: it has. Absent without TLS.
     std::optional<std::int32_t> certificate_days = std::nullopt;
-    std::vector<CheckChange> history;  // oldest first, the last few
+    std::optional<std::uint32_t> weight_percent = std::nullopt;  // of its weight the server asks for
+    std::string output;                // of a script's last run: the ends of its stdout and stderr
+    std::vector<CheckChange> history;  // the last changes, oldest first
     friend bool operator==(const Check&, const Check&) = default;
 };
 

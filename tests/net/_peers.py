@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Small servers for health checks to meet: `python3 _peers.py smtp|grpc PORT [CERTIFICATE KEY]`."""
+"""Small servers for health checks to meet: `python3 _peers.py smtp|grpc|listen PORT [CERTIFICATE KEY]`."""
 
+import socket
 import ssl
 import sys
 import threading
+import time
 
 
 def smtp(port, certificate, key):
@@ -43,7 +45,21 @@ def grpc(port, certificate=None, key=None):
     return server
 
 
+def listen(port):
+    """Says when connections come, and from where; nothing to them."""
+    server = socket.create_server(("0.0.0.0", port), backlog=1000)
+
+    def accept():
+        while True:
+            connection, peer = server.accept()
+            print(f"{time.monotonic():.6f} {peer[0]}", flush=True)
+            connection.close()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return server
+
+
 if __name__ == "__main__":
-    kept = {"smtp": smtp, "grpc": grpc}[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])
+    kept = {"smtp": smtp, "grpc": grpc, "listen": listen}[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])
     print("ready", flush=True)
     threading.Event().wait()

@@ -251,6 +251,44 @@ TEST_F(ClientTest, StartStatesAreKeptUntilProvenWrong) {
     ASSERT_TRUE(eventually([this] { return runs(1) >= 3; }));
 }
 
+TEST_F(ClientTest, AStartStateIsMarkedAsSuchUntilARunAgrees) {
+    const Server server(closes_at_once());
+    make();
+    auto up = tcp(1, server.endpoint());
+    up.initial = State::up;
+    client_->configure({up});
+    ASSERT_EQ(changes_.size(), 1U);
+    EXPECT_TRUE(changes_[0].is_assumed);
+    EXPECT_EQ(changes_[0].reason, "not checked yet");
+    ASSERT_TRUE(eventually([this] { return changes_.size() == 2; }));
+    EXPECT_FALSE(changes_[1].is_assumed);
+    EXPECT_EQ(changes_[1].state, State::up);
+    EXPECT_EQ(changes_[1].reason, "connected");
+    ASSERT_TRUE(eventually([this] { return runs(1) >= 5; }));
+    EXPECT_EQ(changes_.size(), 2U);
+}
+
+// The end of one worker touches its own checks only, and those not for long.
+TEST_F(ClientTest, TheEndOfOneOfSeveralWorkersTouchesItsChecksOnly) {
+    const Server first(closes_at_once());
+    const Server second(closes_at_once());
+    make({.workers = 2});
+    client_->configure({tcp(1, first.endpoint()), tcp(2, second.endpoint())});
+    ASSERT_TRUE(eventually([this] { return state(1) == State::up && state(2) == State::up; }));
+    EXPECT_EQ(client_->ready(), 2U);
+    const auto pids = client_->pids();
+    ASSERT_EQ(kill(pids.at(1), SIGSTOP), 0);  // it cannot be noticed as dead, and so not be replaced yet
+    const auto of_first = first.accepted();
+    ASSERT_TRUE(eventually([&first, of_first] { return first.accepted() > of_first + 3; }));
+    ASSERT_EQ(kill(pids.at(1), SIGKILL), 0);
+    ASSERT_TRUE(eventually([this] { return lost_ == 1 && ready_ == 3; }));
+    EXPECT_EQ(client_->pids().at(0), pids.at(0));
+    EXPECT_NE(client_->pids().at(1), pids.at(1));
+    const auto of_second = second.accepted();
+    ASSERT_TRUE(eventually([&second, of_second] { return second.accepted() > of_second + 2; }));
+    EXPECT_EQ(changes_.size(), 2U);
+}
+
 TEST_F(ClientTest, SeveralWorkersShareTheChecks) {
     const Server server(closes_at_once());
     make({.workers = 3});

@@ -49,7 +49,7 @@ TEST(Example, ParsesWithEverySettingOn) {
         if (is_switched_off(line)) line.erase(0, 1);
     const auto loaded = parse_lines(lines);
     ASSERT_TRUE(loaded.config);
-    EXPECT_EQ(loaded.config->services.size(), 5U);
+    EXPECT_EQ(loaded.config->services.size(), 6U);
 }
 
 TEST(Example, ParsesWithEachSettingOn) {

@@ -103,5 +103,38 @@ TEST(Kinds, TheExampleFileUsesThem) {
     EXPECT_EQ(parse(print_effective(*config, checkers::kinds()), "f", checkers::kinds()).config, config);
 }
 
+TEST(Kinds, CommonKeysReachTheCheck) {
+    const auto loaded = parse(
+        check_with("kind = 'tcp', interval = '4s', fast_interval = '500ms', jitter = '1s', start = 'down', "
+                   "source = '10.0.0.2', interface = 'eth1.7', fwmark = 4294967295") +
+            "servers = ['10.0.0.1']\n",
+        "f", checkers::kinds(), read_any);
+    ASSERT_TRUE(loaded.config);
+    const auto& check = loaded.config->services.at(0).servers.at(0).checks.at(0);
+    EXPECT_EQ(check.fast_interval, std::chrono::milliseconds(500));
+    EXPECT_EQ(check.jitter, std::chrono::seconds(1));
+    EXPECT_EQ(check.start, StartState::down);
+    EXPECT_EQ(check.source, IpAddress::parse("10.0.0.2").value());
+    EXPECT_EQ(check.interface, "eth1.7");
+    EXPECT_EQ(check.fwmark->value(), 4294967295U);
+}
+
+TEST(Kinds, CommonKeysThatCannotWorkAreRefused) {
+    EXPECT_THAT(errors_of(check_with("kind = 'tcp', interval = '1s', fast_interval = '2s'")),
+                testing::HasSubstr("`fast_interval` is 2s, expected at most 1s, the `interval`"));
+    EXPECT_THAT(errors_of(check_with("kind = 'tcp', interval = '2s', jitter = '501ms'")),
+                testing::HasSubstr("`jitter` is 501ms, expected at most 500ms, a quarter of the `interval`"));
+    EXPECT_THAT(errors_of(check_with("kind = 'tcp', source = '2001:db8::1'") +
+                          "servers = ['10.0.0.1', '10.0.0.2']\n"),
+                testing::MatchesRegex(
+                    "[^\n]*`source` 2001:db8::1 cannot reach 10.0.0.1, expected an IPv4 address\n"));
+    EXPECT_EQ(errors_of(check_with("kind = 'tcp', source = '2001:db8::1', address = '2001:db8::9'") +
+                        "servers = ['10.0.0.1']\n"),
+              "");
+    for (const std::string_view key : {"source = '10.0.0.2'", "interface = 'eth1'", "fwmark = 7"})
+        EXPECT_THAT(errors_of(check_with(fmt::format("kind = 'file', path = '/run/x', {}", key))),
+                    testing::HasSubstr("means nothing to a check of kind \"file\", which sends no packets"));
+}
+
 }  // namespace
 }  // namespace lvs::config

@@ -13,6 +13,7 @@ constexpr std::string_view kEveryDefault = R"([global]
 on_stop = "remove"
 reconcile_interval = "10s"
 checker_user = "lvsd-check"
+checker_workers = 1
 guard = 50
 announce_rate = 200000
 announce_burst = 2000
@@ -59,6 +60,7 @@ quorum_hysteresis = 0
 panic_threshold = 0
 slow_start = "0s"
 drain_timeout = "1m"
+require = "all"
 tunnel = "ipip"
 tunnel_checksum = "none"
 checks = [{ kind = "http", interval = "2s", timeout = "1s", rise = 2, fall = 3, path = "/", status = [200], method = "GET", limit = -1, follow = false, headers = ["a: \"b\\"] }]

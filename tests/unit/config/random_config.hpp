@@ -21,6 +21,7 @@ public:
         out.global.reconcile_interval = std::chrono::milliseconds(number(1000, 3'600'000));
         out.global.guard = static_cast<std::uint8_t>(number(0, 100));
         if (flip()) out.global.checker_user = name(32);
+        out.global.checker_workers = static_cast<std::uint32_t>(number(1, 16));
         out.global.announce_rate = static_cast<std::uint32_t>(number(1, 10'000'000));
         out.global.announce_burst = static_cast<std::uint32_t>(number(1, 1'000'000));
         for (std::int64_t i = number(0, 3); i > 0; --i)
@@ -240,6 +241,7 @@ private:
             out.address.port = virtual_address ? virtual_address->port : std::uint16_t{0};
         out.weight = Weight::make(number(0, 65535)).value();
         out.tier = static_cast<std::uint8_t>(number(0, 15));
+        out.require = pick(std::array{Require::all, Require::any});
         out.tunnel = flip() ? service.tunnel : tunnel();
         out.upper_threshold = static_cast<std::uint32_t>(number(0, 1000));
         out.lower_threshold = static_cast<std::uint32_t>(number(0, out.upper_threshold));
@@ -261,7 +263,14 @@ private:
             number(1000, std::min<std::int64_t>(3'600'000'000, out.interval.count() / 1000)));
         out.rise = static_cast<std::uint32_t>(number(1, 1000));
         out.fall = static_cast<std::uint32_t>(number(1, 1000));
-        if (flip()) out.address = address(family());
+        const auto of = family();  // sources are of the family of what is checked
+        if (flip()) out.address = address(of);
+        if (flip()) out.fast_interval = std::chrono::microseconds(number(10'000, out.interval.count() / 1000));
+        if (flip()) out.jitter = std::chrono::microseconds(number(0, out.interval.count() / 4000));
+        out.start = pick(std::array{StartState::unknown, StartState::up, StartState::down});
+        if (out.address && flip()) out.source = address(of);
+        if (flip()) out.interface = name(15);
+        if (flip()) out.fwmark = Fwmark::make(number(1, 0xffffffff)).value();
         out.port = static_cast<std::uint16_t>(++count_ % 65535 + 1);
         for (const auto& key : kind.keys)
             if (key.required || !key.fallback.empty() || flip()) out.params.emplace(key.key, value(key));

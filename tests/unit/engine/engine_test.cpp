@@ -48,6 +48,87 @@ TEST(Engine, AServerGetsNoTrafficBeforeItsFirstVerdict) {
     EXPECT_FALSE(engine.is_waiting_for_verdicts());
 }
 
+Engine two_checks(config::Require require) {
+    auto one = server("10.0.0.1:80", 4, {tcp_check(), tcp_check(81)});
+    one.require = require;
+    Engine engine;
+    Changes changes;
+    engine.configure(at(0s), config_of({service("web", kVip, {one})}), changes);
+    return engine;
+}
+
+std::string reason(const Engine& engine) {
+    return engine.services().at(0).servers.at(0).reason;
+}
+
+TEST(Engine, OfAllChecksTheFirstThatFailsDecides) {
+    auto engine = two_checks(config::Require::all);
+    EXPECT_THAT(verdict(engine, "10.0.0.1:80", true), IsEmpty());
+    EXPECT_THAT(verdict(engine, "10.0.0.1:81", true),
+                ElementsAre("web 10.0.0.1:80 starting>up", "web down>up"));
+    EXPECT_THAT(verdict(engine, "10.0.0.1:81", false), ElementsAre("web 10.0.0.1:80 up>down", "web up>down"));
+    EXPECT_EQ(reason(engine), "tcp: connect refused");
+}
+
+TEST(Engine, OfAnyCheckTheLastThatFailsDecides) {
+    auto engine = two_checks(config::Require::any);
+    EXPECT_THAT(verdict(engine, "10.0.0.1:80", false), IsEmpty());  // the other one may pass
+    EXPECT_THAT(verdict(engine, "10.0.0.1:81", true),
+                ElementsAre("web 10.0.0.1:80 starting>up", "web down>up"));
+    EXPECT_EQ(reason(engine), "tcp: connected");
+    EXPECT_THAT(verdict(engine, "10.0.0.1:80", true), IsEmpty());
+    EXPECT_THAT(verdict(engine, "10.0.0.1:81", false), IsEmpty());
+    EXPECT_EQ(dests(engine, kVip), "10.0.0.1:80=4");
+    EXPECT_THAT(verdict(engine, "10.0.0.1:80", false), ElementsAre("web 10.0.0.1:80 up>down", "web up>down"));
+    EXPECT_EQ(dests(engine, kVip), "10.0.0.1:80=0");
+}
+
+// What a check that fails asks for is of no interest while another one passes.
+TEST(Engine, OfAnyCheckThoseThatPassAskForWeight) {
+    auto engine = two_checks(config::Require::any);
+    Changes changes;
+    engine.on_verdict(at(1s), check_of(engine, "10.0.0.1:80"),
+                      {.up = true, .reason = "", .weight_percent = 50}, changes);
+    EXPECT_EQ(dests(engine, kVip), "10.0.0.1:80=2");
+    engine.on_verdict(at(1s), check_of(engine, "10.0.0.1:81"),
+                      {.up = false, .reason = "", .weight_percent = 0}, changes);
+    EXPECT_EQ(dests(engine, kVip), "10.0.0.1:80=2");
+}
+
+TEST(Engine, AReloadMayTurnAllIntoAny) {
+    auto engine = two_checks(config::Require::all);
+    verdict(engine, "10.0.0.1:80", true);
+    verdict(engine, "10.0.0.1:81", false);
+    EXPECT_EQ(dests(engine, kVip), "10.0.0.1:80=0");
+    auto config = engine.config();
+    config.services.at(0).servers.at(0).require = config::Require::any;
+    Changes changes;
+    engine.configure(at(2s), config, changes);
+    EXPECT_EQ(dests(engine, kVip), "10.0.0.1:80=4");
+    EXPECT_FALSE(engine.is_waiting_for_verdicts());
+}
+
+// A start state holds for new servers, not against one that was in use: a restart takes nothing out.
+TEST(Engine, AStartStateTakesNoServerOut) {
+    for (const bool was_in_use : {false, true}) {
+        Engine engine;
+        ipvs::Table kernel;
+        const ipvs::ServiceKey key = ipvs::AddressKey{ipvs::Protocol::tcp, *parse_endpoint(kVip)};
+        kernel[key].dests[{*parse_endpoint("10.0.0.1:80")}].settings.weight = was_in_use ? 3 : 0;
+        engine.kernel_seen(kernel);
+        Changes changes;
+        engine.configure(at(0s), config_of({service("web", kVip, {server("10.0.0.1:80", 3)})}), changes);
+        const auto id = check_of(engine, "10.0.0.1:80");
+        engine.on_verdict(at(0s), id, {.up = false, .reason = "not checked yet", .is_assumed = true},
+                          changes);
+        EXPECT_EQ(dests(engine, kVip), was_in_use ? "10.0.0.1:80=3" : "10.0.0.1:80=0");
+        EXPECT_FALSE(engine.is_waiting_for_verdicts());
+        engine.on_verdict(at(1s), id, {.up = false, .reason = "connect refused"}, changes);
+        EXPECT_EQ(dests(engine, kVip), "10.0.0.1:80=0");
+        EXPECT_EQ(reason(engine), "tcp: connect refused");
+    }
+}
+
 TEST(Engine, OnFailureDecidesBetweenWeightZeroAndRemoval) {
     auto quiet = two_servers(config::OnFailure::weight0);
     verdict(quiet, "10.0.0.1:80", true);

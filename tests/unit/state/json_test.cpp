@@ -27,7 +27,7 @@ TEST(StateJson, ReadsAsDocumented) {
         to_json(snapshot),
         R"({"taken_us":1700000000123456,"daemon":{"version":"","hostname":"","pid":0,"started_us":0,)"
         R"("config":{"path":"","generation":0,"loaded_us":0,"last_attempt_us":0,"last_ok":true,"last_error":""},)"
-        R"("worker":{"state":"off","since_us":0,"pid":0,"restarts":0},)"
+        R"("worker":{"state":"off","since_us":0,"pid":0,"restarts":0,"configured":0,"running":0,"memory":0},)"
         R"("ipvs":{"available":false,"module":"","version":"","last_error":"","last_applied_us":0,)"
         R"("services":0,"servers":0,"refused":0,"repairs":0},"vrrp":{"realtime":false,"memory_locked":false,"wakeups":0,)"
         R"("late_wakeups":0,"worst_lateness_us":0,"events_lost":0,"ignored":{}}},)"
