@@ -39,6 +39,10 @@ checkers::CheckSpec check_spec(const engine::CheckWanted& wanted) {
     spec.rise = wanted.check.rise;
     spec.fall = wanted.check.fall;
     spec.params = wanted.check.params;
+    if (wanted.through) {
+        spec.fwmark = wanted.through->mark;
+        spec.through = wanted.through->server;
+    }
     return spec;
 }
 

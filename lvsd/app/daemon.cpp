@@ -109,7 +109,8 @@ void Daemon::start_machines() {
             .on_transition = [this](const checkers::Transition& transition) { on_verdict(transition); },
             .on_status = [this](const checkers::Status& status) { measure_check(status); },  // shown when asked
             .on_worker = [this](bool up, const std::string& reason) { on_worker(up, reason); },
-            .on_heartbeat = [this](const checkers::wire::Heartbeat& heartbeat) { measure_checker(heartbeat); }});
+            .on_heartbeat = [this](const checkers::wire::Heartbeat& heartbeat) { measure_checker(heartbeat); },
+            .refuse_socket = [this](const checkers::CheckSpec& spec) { return refuse_socket(spec); }});
     load_overrides();
     machines_started_ = true;
     hold_timer_.expires_after(kRouterHold);
@@ -208,6 +209,7 @@ void Daemon::put_in_force(config::Config config) {
 void Daemon::on_verdict(const checkers::Transition& transition) {
     if (transition.state == checkers::State::unknown || stopping_) return;
     tell_check(transition);
+    look_at_way(transition);
     engine::Changes changes;
     engine_.on_verdict(monotonic_now(), engine::CheckId{static_cast<std::uint32_t>(transition.id)},
                        transition.state == checkers::State::up, transition.reason, changes);
@@ -256,7 +258,7 @@ void Daemon::on_ipvs(const ipvs::ReconcileEvent& event) {
     } else if (const auto* drifted = std::get_if<ipvs::Drifted>(&event)) {
         facts_.ipvs.repairs += drifted->repairs.size();
         for (const auto& repair : drifted->repairs)
-            tell(event_of(repair));
+            tell(event_of(repair, engine_.way(repair.service)));
     } else if (const auto* troubled = std::get_if<ipvs::Troubled>(&event)) {
         facts_.ipvs.last_error = describe(*troubled);
         for (auto& told : events_of(*troubled))

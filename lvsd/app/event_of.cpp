@@ -150,9 +150,10 @@ Event event_of(const ipvs::Applied& applied) {
     return out;
 }
 
-Event event_of(const ipvs::Command& repair) {
+Event event_of(const ipvs::Command& repair, const std::string* way) {
     auto out = table_event(ev::ipvs_drift, Level::warning, "somebody else changed the table, repairing");
     out.details = {{"repair", ipvs::to_string(repair)}};
+    if (way != nullptr) out.details.emplace_back("for", *way);
     return out;
 }
 

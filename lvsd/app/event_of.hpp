@@ -24,7 +24,9 @@ namespace lvs::app {
 
 [[nodiscard]] events::Event router_order(const std::string& router, const std::string& action);
 [[nodiscard]] events::Event event_of(const ipvs::Applied& applied);
-[[nodiscard]] events::Event event_of(const ipvs::Command& repair);  // of a Drifted
+[[nodiscard]] events::Event event_of(
+    const ipvs::Command& repair,
+    const std::string* way = nullptr);  // of a Drifted; `way` as of Engine::way()
 [[nodiscard]] events::Event event_of(const ipvs::Recovered& recovered);
 [[nodiscard]] events::Event event_of(const ipvs::NotStored& unstored);
 // What went wrong as a whole, then each refused command.

@@ -94,6 +94,8 @@ struct KindSpec {
     bool needs_port = true;  // false: a server without a port can be checked too (ping)
     // What the key table cannot say ("a path begins with a slash"); null: there is nothing.
     Result<void> (*validate)(const Params& params) = nullptr;
+    // "tcp" or "udp": what its probes speak through a virtual service; null: they cannot go through one.
+    std::string_view (*speaks)(const Params& params) = nullptr;
 };
 
 }  // namespace lvs

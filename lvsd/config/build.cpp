@@ -31,6 +31,7 @@ constexpr std::array kProtocols{Protocol::tcp, Protocol::udp, Protocol::sctp};
 constexpr std::array kForwards{Forward::nat, Forward::dr, Forward::tun};
 constexpr std::array kOnFailures{OnFailure::weight0, OnFailure::remove};
 constexpr std::array kOnStops{OnStop::remove, OnStop::keep};
+constexpr std::array kVias{Via::server, Via::service};
 constexpr std::array kActives{Active::always, Active::master};
 constexpr std::array kTunnels{TunnelType::ipip, TunnelType::gue, TunnelType::gre};
 constexpr std::array kTunnelChecksums{TunnelChecksum::none, TunnelChecksum::checksum, TunnelChecksum::remote};
@@ -181,6 +182,7 @@ private:
         out.fall = static_cast<std::uint32_t>(fields.get_or("fall", std::int64_t{out.fall}));
         out.address = maybe<IpAddress>(fields, "address");
         if (const auto* port = fields.get<std::int64_t>("port")) out.port = static_cast<std::uint16_t>(*port);
+        out.via = choice(fields, "via", out.via, kVias);
         for (const auto& key : kind.keys)
             if (const auto found = fields.values.find(key.key); found != fields.values.end())
                 out.params.insert(*found);
@@ -393,6 +395,7 @@ Global build_global(const Value& value, Report& report) {
         static_cast<std::uint32_t>(fields.get_or("announce_rate", std::int64_t{out.announce_rate}));
     out.announce_burst =
         static_cast<std::uint32_t>(fields.get_or("announce_burst", std::int64_t{out.announce_burst}));
+    out.check_mark = static_cast<std::uint32_t>(fields.get_or("check_mark", std::int64_t{out.check_mark}));
     out.guard = static_cast<std::uint8_t>(fields.get_or("guard", std::int64_t{out.guard}));
     return out;
 }

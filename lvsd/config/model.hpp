@@ -25,6 +25,12 @@ using lvs::to_string;  // or the ones below would hide those of base
 
 // ---- checks -----------------------------------------------------------------------------------------------
 
+enum class Via : std::uint8_t {
+    server,   // straight to the server
+    service,  // to the service's address, through IPVS, to this server alone
+};
+[[nodiscard]] std::string_view to_string(Via value);  // "server"
+
 struct Check {
     std::string kind;  // "tcp", "http"; one of the KindSpecs the checkers publish
     Duration interval = std::chrono::seconds(2);
@@ -33,9 +39,15 @@ struct Check {
     std::uint32_t fall = 3;                      // failures in a row before it counts as down
     std::optional<IpAddress> address;            // check another address than the server's
     std::optional<std::uint16_t> port;           // check another port than the server's
+    Via via = Via::server;
     Params params;                               // the kind's own keys
     friend bool operator==(const Check&, const Check&) = default;
 };
+
+// From `check_mark` on so many firewall marks are for checks through services, where there are any.
+inline constexpr std::uint32_t kCheckMarks = 1U << 20U;
+// So many servers can have such checks: a reload needs marks for the old ones and the new ones.
+inline constexpr std::uint32_t kMaxThrough = kCheckMarks / 2;
 
 // ---- services ---------------------------------------------------------------------------------------------
 
@@ -112,6 +124,7 @@ struct Global {
     std::string checker_user = "lvsd-check";  // the worker drops to this user; nobody if absent
     std::uint32_t announce_rate = 200'000;    // announcements per second and interface
     std::uint32_t announce_burst = 2'000;     // of them at once
+    std::uint32_t check_mark = 0x1000000;     // the first firewall mark of checks through services
     std::uint8_t guard = 50;  // percent: a reload that removes a larger share of the servers must be forced
     friend bool operator==(const Global&, const Global&) = default;
 };

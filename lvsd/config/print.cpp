@@ -44,6 +44,7 @@ public:
         line("on_stop = {}", toml_text_of(config.global.on_stop));
         line("reconcile_interval = {}", toml_text_of(config.global.reconcile_interval));
         line("checker_user = {}", toml_text(config.global.checker_user));
+        line("check_mark = {}", config.global.check_mark);
         line("guard = {}", config.global.guard);
         line("announce_rate = {}", config.global.announce_rate);
         line("announce_burst = {}", config.global.announce_burst);
@@ -160,6 +161,7 @@ private:
                                toml_text_of(check.timeout), check.rise, check.fall);
         if (check.address) out += ", address = " + toml_text_of(*check.address);
         if (check.port) out += fmt::format(", port = {}", *check.port);
+        if (check.via != Via::server) out += ", via = " + toml_text_of(check.via);
         const auto kind = std::ranges::find(kinds_, std::string_view(check.kind), &KindSpec::kind);
         LVS_ASSERT(kind != kinds_.end());
         for (const auto& key : kind->keys)  // in the order of the manual

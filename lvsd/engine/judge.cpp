@@ -78,6 +78,13 @@ bool stays(const Service& service, std::size_t index) {
            service.status.config->on_failure == config::OnFailure::weight0;
 }
 
+std::string reason_of(const CheckSlot& slot) {
+    const auto& through = slot.wanted.through;
+    const auto how =
+        through ? fmt::format(" through the service ({})", config::to_string(through->forward)) : "";
+    return fmt::format("{}{}: {}", slot.wanted.check.kind, how, slot.reason);
+}
+
 struct Shown {
     ServerState state;
     std::string reason;
@@ -152,10 +159,10 @@ void Judge::look_at_checks(ServerStatus& status, Server& server) const {
             status.asked_percent = std::min(*slot.percent, status.asked_percent.value_or(*slot.percent));
         if (slot.state == CheckState::down) {
             server.health = CheckState::down;
-            server.reason = fmt::format("{}: {}", slot.wanted.check.kind, slot.reason);
+            server.reason = reason_of(slot);
             return;
         }
-        if (reason.empty()) reason = fmt::format("{}: {}", slot.wanted.check.kind, slot.reason);
+        if (reason.empty()) reason = reason_of(slot);
     }
     if (waiting) return;
     server.in_use = false;
