@@ -32,6 +32,7 @@ GROUPS = {
         "python3-pytest", "cpio", "ipvsadm", "keepalived", "nginx-light", "curl", "tcpdump", "dbus", "iputils-arping",
         "nftables", "iptables", "frr", "unbound", "python3-aiosmtpd", "python3-grpcio",
         "clang-format-14", "openssl", "systemd", "prometheus", "mandoc", "zsh", "fish",
+        "python3-jsonschema", "pre-commit", "git",
     ),
 }
 
