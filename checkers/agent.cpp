@@ -59,7 +59,8 @@ const Kind kAgent{
             "or stopped; drain (no new connections); maint (taken out on purpose); or a percentage of the "
             "configured weight, as in \"75%\". Several words may be combined.",
      .keys = kKeys,
-     .validate = validate_by<make_agent>},
+     .validate = validate_by<make_agent>,
+     .speaks = speaks_tcp},
     make_agent};
 
 }  // namespace lvs::checkers

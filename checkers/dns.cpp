@@ -170,7 +170,11 @@ const Kind kDns{
      .doc = "The server answers a DNS question with the expected response code and, with answer, the "
             "expected record. Answers to other questions or with another id are passed over.",
      .keys = kKeys,
-     .validate = validate_by<make_dns>},
+     .validate = validate_by<make_dns>,
+     .speaks = [](const Params& params) -> std::string_view {
+         const auto* protocol = param<std::string>(params, "protocol");
+         return protocol != nullptr && *protocol == "tcp" ? "tcp" : "udp";
+     }},
     make_dns};
 
 }  // namespace lvs::checkers

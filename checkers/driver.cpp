@@ -23,6 +23,10 @@ constexpr Duration kFirstGap = std::chrono::microseconds(100);
 
 constexpr Duration kAskAhead = std::chrono::milliseconds(50);
 
+// A way through IPVS that is not there yet is asked for again after a part of the interval, and not sooner
+// than this.
+constexpr Duration kAskAgain = std::chrono::milliseconds(100);
+
 std::uint64_t tag_of(std::uint32_t slot, std::uint32_t run) {
     return std::uint64_t{run} << 32U | slot;
 }
@@ -37,6 +41,8 @@ bool has_no_socket(Transport transport) {
 std::string no_socket(int error_number) {
     if (is_own_fault(error_number)) return connect_error(error_number);
     if (error_number == ENODEV) return "not checked: there is no such interface";
+    if (error_number == EAGAIN) return "not checked: the way through IPVS is not in the kernel yet";
+    if (error_number == ENETUNREACH) return "not checked: this host has no route to the service's address";
     if (error_number == kAnswersAreRefused)
         return "not checked: this host holds the service's address and refuses answers from it "
                "(accept_local)";
@@ -178,6 +184,9 @@ void Driver::refuse(CheckId id, int error_number, Time now) {
     if (!check || !check->aid || !std::exchange(check->aid->is_asked, false)) return;
     check->started = std::max(check->due, now);
     conclude(*check, Verdict::skipped(no_socket(error_number)), now);
+    if (error_number != EAGAIN) return;
+    check->due = std::min(check->due, now + std::max(kAskAgain, check->interval / 4));
+    timers_.set(static_cast<std::uint32_t>(id), std::max(now, check->due - kAskAhead));
 }
 
 void Driver::tell(CheckId id, const CommandEnd& end, Time now) {

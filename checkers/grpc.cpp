@@ -146,7 +146,8 @@ const Kind& grpc_kind() {
              "The server answers a call of the standard health protocol, grpc.health.v1.Health/Check, with "
              "SERVING. The keys of TLS count with tls = true.",
          .keys = grpc_keys(),
-         .validate = validate_by<make_grpc>},
+         .validate = validate_by<make_grpc>,
+         .speaks = speaks_tcp},
         make_grpc};
     return kind;
 }

@@ -263,7 +263,8 @@ const Kind kHttp{
             "body_regex, the expected text. Redirects are not followed; at most 16 KiB of header and 64 KiB "
             "of body are looked at.",
      .keys = kKeys,
-     .validate = validate_by<make_http>},
+     .validate = validate_by<make_http>,
+     .speaks = speaks_tcp},
     make_http};
 
 }  // namespace lvs::checkers

@@ -31,6 +31,11 @@ extern const Kind kFile;
 [[nodiscard]] std::span<const KeySpec> http_keys();
 [[nodiscard]] Result<PlanPtr> make_http_plan(const Params& params, bool inside_tls);
 
+// For KindSpec::speaks.
+[[nodiscard]] inline std::string_view speaks_tcp(const Params& /*params*/) {
+    return "tcp";
+}
+
 // For KindSpec::validate: valid is what a plan can be made of.
 template <Result<PlanPtr> (*MakePlan)(const Params&)>
 [[nodiscard]] Result<void> validate_by(const Params& params) {

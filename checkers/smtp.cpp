@@ -187,7 +187,8 @@ const Kind& smtp_kind() {
          .doc = "The server greets (220) and answers EHLO (250), with starttls also inside TLS. No mail is "
                 "sent. The keys of TLS count with starttls = true.",
          .keys = smtp_keys(),
-         .validate = validate_by<make_smtp>},
+         .validate = validate_by<make_smtp>,
+         .speaks = speaks_tcp},
         make_smtp};
     return kind;
 }

@@ -4,6 +4,7 @@
 #include <linux/icmp.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -47,6 +48,23 @@ bool bind_source(int fd, const IpAddress& source) {
            bind(fd, address.get(), address.size) == 0;
 }
 
+// IPVS remembers for minutes which server the datagrams of a port went to, whatever their mark. Ports in
+// turn, so that one comes back late: with fewer than 90 such checks a second, after IPVS has forgotten.
+bool bind_in_turn(int fd, const IpAddress& source) {
+    constexpr std::uint32_t kFirst = 32'768, kPorts = 28'232, kTries = 64;
+    static std::uint32_t turn = [] {
+        std::uint32_t random = 0;
+        return getrandom(&random, sizeof random, GRND_NONBLOCK) == sizeof random ? random % kPorts : 0;
+    }();
+    for (std::uint32_t i = 0; i < kTries; ++i) {
+        turn = (turn + 1) % kPorts;
+        const auto address = socket_address({source, static_cast<std::uint16_t>(kFirst + turn)});
+        if (bind(fd, address.get(), address.size) == 0) return true;
+        if (errno != EADDRINUSE) return false;
+    }
+    return false;
+}
+
 }  // namespace
 
 std::optional<IpAddress> source_towards(const IpAddress& server) {
@@ -77,7 +95,8 @@ Result<Fd> make_socket(const CheckSpec& spec, Transport transport) {
         return fail_errno(errno, "SO_BINDTODEVICE");
     // Where the target is an address of ours, as a virtual one may be, it would be the source, too.
     if (spec.through && !spec.source && spec.through->family() == family)
-        if (const auto source = source_towards(*spec.through); source && !bind_source(fd.get(), *source))
+        if (const auto source = source_towards(*spec.through);
+            source && !(transport == Transport::udp ? bind_in_turn : bind_source)(fd.get(), *source))
             return fail_errno(errno, "bind to the source");
     return fd;
 }

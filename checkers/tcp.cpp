@@ -86,7 +86,8 @@ const Kind kTcp{
      .doc = "The server accepts a TCP connection. With send and expect, it also gives the expected "
             "answer. The connection is closed by a reset, which costs the server least.",
      .keys = kKeys,
-     .validate = validate_by<make_tcp>},
+     .validate = validate_by<make_tcp>,
+     .speaks = speaks_tcp},
     make_tcp};
 
 }  // namespace lvs::checkers

@@ -59,7 +59,8 @@ const Kind& tls_kind() {
          .doc = "The server completes a full TLS handshake (1.2 or later) with a valid certificate. The "
                 "days until it expires are reported.",
          .keys = handshake_keys(),
-         .validate = validate_by<make_tls>},
+         .validate = validate_by<make_tls>,
+         .speaks = speaks_tcp},
         make_tls};
     return kind;
 }
@@ -70,7 +71,8 @@ const Kind& https_kind() {
          .doc = "As http, inside TLS 1.2 or later with a valid certificate. The days until it "
                 "expires are reported.",
          .keys = https_keys(),
-         .validate = validate_by<make_https>},
+         .validate = validate_by<make_https>,
+         .speaks = speaks_tcp},
         make_https};
     return kind;
 }

@@ -85,7 +85,8 @@ const Kind kUdp{
             "error refuses the datagram; routers and hosts limit those, so give the timeout a second or "
             "more.",
      .keys = kKeys,
-     .validate = validate_by<make_udp>},
+     .validate = validate_by<make_udp>,
+     .speaks = [](const Params& /*params*/) -> std::string_view { return "udp"; }},
     make_udp};
 
 }  // namespace lvs::checkers

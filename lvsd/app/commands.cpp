@@ -61,13 +61,15 @@ std::string_view name_of(ipvs::Verb verb) {
     return "?";
 }
 
-json::array kernel(const std::vector<ipvs::Command>& commands) {
+json::array kernel(const std::vector<ipvs::Command>& commands,
+                   const std::map<ipvs::ServiceKey, std::string>& ways) {
     json::array out;
     for (const auto& command : commands) {
         json::object row{{"change", name_of(command.verb)}, {"service", ipvs::to_string(command.service)}};
         if (ipvs::is_dest_verb(command.verb)) row.emplace("server", to_string(command.dest.address));
         if (command.verb == ipvs::Verb::add_dest || command.verb == ipvs::Verb::set_dest)
             row.emplace("weight", command.dest_settings.weight);
+        if (const auto way = ways.find(command.service); way != ways.end()) row.emplace("for", way->second);
         row.emplace("text", ipvs::to_string(command));
         out.push_back(std::move(row));
     }
@@ -92,7 +94,7 @@ std::string to_json(const engine::Plan& plan) {
           {"removed", names(plan.services.removed)},
           {"changed", names(plan.services.changed)}}},
         {"servers", {{"added", servers(plan.servers_added)}, {"removed", servers(plan.servers_removed)}}},
-        {"kernel", kernel(plan.kernel)},
+        {"kernel", kernel(plan.kernel, plan.ways)},
         {"lines", names(engine::lines(plan))}};
     return json::serialize(out);
 }

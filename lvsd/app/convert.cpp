@@ -54,6 +54,10 @@ checkers::CheckSpec check_spec(const engine::CheckWanted& wanted) {
     spec.interface = wanted.check.interface;
     spec.fwmark = wanted.check.fwmark ? wanted.check.fwmark->value() : 0;
     spec.params = wanted.check.params;
+    if (wanted.through) {
+        spec.fwmark = wanted.through->mark;
+        spec.through = wanted.through->server;
+    }
     return spec;
 }
 

@@ -133,7 +133,8 @@ void Daemon::make_checkers(const config::Global& global) {
             .on_beat_of =
                 [this](std::size_t worker, const checkers::wire::Heartbeat& heartbeat) {
                     measure_checker(worker, heartbeat);
-                }});
+                },
+            .refuse_socket = [this](const checkers::CheckSpec& spec) { return refuse_socket(spec); }});
     // Apart from those of notify programs and trackers: a script that hangs holds up nobody else. No process
     // runs before the first script or file.
     check_runner_ = std::make_unique<checkers::Runner>(
@@ -226,6 +227,7 @@ void Daemon::put_in_force(config::Config config) {
 void Daemon::on_verdict(const checkers::Transition& transition) {
     if (transition.state == checkers::State::unknown || stopping_) return;
     tell_check(transition);
+    look_at_way(transition);
     engine::Changes changes;
     engine_.on_verdict(monotonic_now(), engine::CheckId{static_cast<std::uint32_t>(transition.id)},
                        {.up = transition.state == checkers::State::up,
@@ -284,7 +286,7 @@ void Daemon::on_ipvs(const ipvs::ReconcileEvent& event) {
         if (facts_.ipvs.module.empty()) ask_ipvs_version();
     } else if (const auto* drifted = std::get_if<ipvs::Drifted>(&event)) {
         facts_.ipvs.repairs += drifted->repairs.size();
-        for (auto& told : events_of(*drifted))
+        for (auto& told : events_of(*drifted, [this](const ipvs::ServiceKey& key) { return engine_.way(key); }))
             tell(std::move(told));
     } else if (const auto* troubled = std::get_if<ipvs::Troubled>(&event)) {
         facts_.ipvs.last_error = describe(*troubled);

@@ -3,6 +3,7 @@
 // The running daemon; see app.hpp. Private to lvs_app.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +62,8 @@ private:
     void reload();
     void put_in_force(config::Config config);
     void on_verdict(const checkers::Transition& transition);
+    [[nodiscard]] int refuse_socket(const checkers::CheckSpec& spec);  // through.cpp
+    void look_at_way(const checkers::Transition& transition);
     void on_worker(bool up, const std::string& reason);
     void on_check_runner(bool up, const std::string& reason);
     void on_ipvs(const ipvs::ReconcileEvent& event);
@@ -144,6 +147,8 @@ private:
         std::string kind, target;
         checkers::State state = checkers::State::unknown;  // as last told
     };
+    std::map<std::pair<IpAddress, IpAddress>, Time>
+        ready_ways_;  // service and server: answers are taken, until then
     std::unordered_map<std::uint32_t, NamedCheck> check_names_;  // by check id
 
     metrics::Stats stats_;

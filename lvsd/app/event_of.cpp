@@ -152,7 +152,7 @@ Event event_of(const ipvs::Applied& applied) {
     return out;
 }
 
-std::vector<Event> events_of(const ipvs::Drifted& drifted) {
+std::vector<Event> events_of(const ipvs::Drifted& drifted, const WayOf& way_of) {
     constexpr std::size_t kMost = 20;  // of a table that was flushed nobody wants to read every line
     std::vector<Event> out;
     const auto& repairs = drifted.repairs;
@@ -161,6 +161,8 @@ std::vector<Event> events_of(const ipvs::Drifted& drifted) {
         out.push_back(table_event(ev::ipvs_drift, Level::warning,
                                   "somebody else changed the table, repairing: " + text));
         out.back().details = {{"repair", text}};
+        if (const auto* way = way_of ? way_of(repairs[i].service) : nullptr)
+            out.back().details.emplace_back("for", *way);
     }
     if (repairs.size() <= kMost) return out;
     out.push_back(table_event(ev::ipvs_drift, Level::warning,

@@ -4,6 +4,8 @@
 // time is left to Daemon::tell(), which everything passes.
 #pragma once
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "ipvs/reconciler.hpp"
@@ -24,7 +26,10 @@ namespace lvs::app {
 
 [[nodiscard]] events::Event router_order(const std::string& router, const std::string& action);
 [[nodiscard]] events::Event event_of(const ipvs::Applied& applied);
-[[nodiscard]] std::vector<events::Event> events_of(const ipvs::Drifted& drifted);  // one for each entry, within reason
+// What an entry is the way of, as Engine::way() tells; null: it is a service of its own.
+using WayOf = std::function<const std::string*(const ipvs::ServiceKey&)>;
+// One for each entry, within reason.
+[[nodiscard]] std::vector<events::Event> events_of(const ipvs::Drifted& drifted, const WayOf& way_of = {});
 [[nodiscard]] events::Event event_of(const ipvs::Recovered& recovered);
 [[nodiscard]] events::Event event_of(const ipvs::NotStored& unstored);
 // What went wrong as a whole, then each refused command.

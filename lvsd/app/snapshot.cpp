@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -157,6 +158,8 @@ state::Check check(const engine::CheckWanted& wanted, const checkers::CheckInfo*
     state::Check out;
     out.kind = wanted.check.kind;
     out.target = to_string(wanted.target);
+    if (wanted.through)
+        out.target += fmt::format(" to {}, mark {}", to_string(wanted.through->server), wanted.through->mark);
     if (info == nullptr) return out;
     out.state = check_state(info->last.state);
     out.since = wall(info->last.at);
@@ -287,9 +290,10 @@ state::Snapshot build_snapshot(const Facts& facts, const engine::Engine& engine,
     out.daemon.config = facts.config;
     out.daemon.worker = facts.worker;
     out.daemon.ipvs = facts.ipvs;
-    out.daemon.ipvs.services = engine.desired().size();
+    out.daemon.ipvs.services = engine.desired().size() - engine.ways();
+    out.daemon.ipvs.check_ways = engine.ways();
     for (const auto& [key, service] : engine.desired())
-        out.daemon.ipvs.servers += service.dests.size();
+        if (engine.way(key) == nullptr) out.daemon.ipvs.servers += service.dests.size();
     if (speaker != nullptr) {
         const auto known = speaker->snapshot();
         out.daemon.vrrp = speaker_status(known);

@@ -95,6 +95,8 @@ struct KindSpec {
     // What the key table cannot say ("a path begins with a slash"); null: there is nothing.
     Result<void> (*validate)(const Params& params) = nullptr;
     bool has_socket = true;  // false: it sends no packets, so keys about them make no sense (script)
+    // "tcp" or "udp": what its probes speak through a virtual service; null: they cannot go through one.
+    std::string_view (*speaks)(const Params& params) = nullptr;
 };
 
 }  // namespace lvs

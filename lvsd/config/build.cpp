@@ -31,6 +31,7 @@ constexpr std::array kProtocols{Protocol::tcp, Protocol::udp, Protocol::sctp};
 constexpr std::array kForwards{Forward::nat, Forward::dr, Forward::tun};
 constexpr std::array kOnFailures{OnFailure::weight0, OnFailure::remove};
 constexpr std::array kOnStops{OnStop::remove, OnStop::keep};
+constexpr std::array kVias{Via::server, Via::service};
 constexpr std::array kActives{Active::always, Active::master};
 constexpr std::array kRequires{Require::all, Require::any};
 constexpr std::array kStarts{StartState::unknown, StartState::up, StartState::down};
@@ -213,6 +214,7 @@ private:
         out.source = maybe<IpAddress>(fields, "source");
         out.interface = fields.get_or("interface", out.interface);
         if (const auto* mark = fields.get<std::int64_t>("fwmark")) out.fwmark = Fwmark::make(*mark).value();
+        out.via = choice(fields, "via", out.via, kVias);
         for (const auto& key : kind.keys)
             if (const auto found = fields.values.find(key.key); found != fields.values.end())
                 out.params.insert(*found);
@@ -429,6 +431,7 @@ Global build_global(const Value& value, Report& report) {
         static_cast<std::uint32_t>(fields.get_or("announce_rate", std::int64_t{out.announce_rate}));
     out.announce_burst =
         static_cast<std::uint32_t>(fields.get_or("announce_burst", std::int64_t{out.announce_burst}));
+    out.check_mark = static_cast<std::uint32_t>(fields.get_or("check_mark", std::int64_t{out.check_mark}));
     out.guard = static_cast<std::uint8_t>(fields.get_or("guard", std::int64_t{out.guard}));
     return out;
 }

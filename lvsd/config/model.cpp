@@ -53,6 +53,16 @@ std::string_view to_string(OnFailure value) {
     return value == OnFailure::weight0 ? "weight0" : "remove";
 }
 
+std::string_view to_string(Via value) {
+    switch (value) {
+        case Via::server:
+            return "server";
+        case Via::service:
+            return "service";
+    }
+    return "?";
+}
+
 std::string_view to_string(OnStop value) {
     return value == OnStop::remove ? "remove" : "keep";
 }

@@ -26,6 +26,11 @@ using lvs::to_string;  // or the ones below would hide those of base
 // ---- checks -----------------------------------------------------------------------------------------------
 
 enum class StartState : std::uint8_t { unknown, up, down };
+enum class Via : std::uint8_t {
+    server,   // straight to the server
+    service,  // to the service's address, through IPVS, to this server alone
+};
+[[nodiscard]] std::string_view to_string(Via value);  // "server"
 
 struct Check {
     std::string kind;  // "tcp", "http"; one of the KindSpecs the checkers publish
@@ -41,9 +46,15 @@ struct Check {
     std::optional<IpAddress> source;             // of the packets
     std::string interface {};                    // they leave and come back by this one only; empty = any
     std::optional<Fwmark> fwmark;                // of the packets
+    Via via = Via::server;
     Params params;                               // the kind's own keys
     friend bool operator==(const Check&, const Check&) = default;
 };
+
+// From `check_mark` on so many firewall marks are for checks through services, where there are any.
+inline constexpr std::uint32_t kCheckMarks = 1U << 20U;
+// So many servers can have such checks: a reload needs marks for the old ones and the new ones.
+inline constexpr std::uint32_t kMaxThrough = kCheckMarks / 2;
 
 // ---- services ---------------------------------------------------------------------------------------------
 
@@ -126,6 +137,7 @@ struct Global {
     std::uint32_t checker_workers = 1;        // processes that share the checks
     std::uint32_t announce_rate = 200'000;    // announcements per second and interface
     std::uint32_t announce_burst = 2'000;     // of them at once
+    std::uint32_t check_mark = 0x1000000;     // the first firewall mark of checks through services
     std::uint8_t guard = 50;  // percent: a reload that removes a larger share of the servers must be forced
     friend bool operator==(const Global&, const Global&) = default;
 };

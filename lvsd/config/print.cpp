@@ -45,6 +45,7 @@ public:
         line("reconcile_interval = {}", toml_text_of(config.global.reconcile_interval));
         line("checker_user = {}", toml_text(config.global.checker_user));
         line("checker_workers = {}", config.global.checker_workers);
+        line("check_mark = {}", config.global.check_mark);
         line("guard = {}", config.global.guard);
         line("announce_rate = {}", config.global.announce_rate);
         line("announce_burst = {}", config.global.announce_burst);
@@ -170,6 +171,7 @@ private:
         if (check.source) out += ", source = " + toml_text_of(*check.source);
         if (!check.interface.empty()) out += ", interface = " + toml_text(check.interface);
         if (check.fwmark) out += fmt::format(", fwmark = {}", check.fwmark->value());
+        if (check.via != Via::server) out += ", via = " + toml_text_of(check.via);
         const auto kind = std::ranges::find(kinds_, std::string_view(check.kind), &KindSpec::kind);
         LVS_ASSERT(kind != kinds_.end());
         for (const auto& key : kind->keys)  // in the order of the manual

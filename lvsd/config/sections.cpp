@@ -14,6 +14,7 @@ constexpr std::int64_t kSecond = 1000 * kMs;
 constexpr std::int64_t kDay = 86'400 * kSecond;
 
 constexpr std::array<std::string_view, 2> kOnStop{"remove", "keep"};
+constexpr std::array<std::string_view, 2> kVias{"server", "service"};
 constexpr std::array<std::string_view, 2> kFamilies{"ipv4", "ipv6"};
 constexpr std::array<std::string_view, 3> kProtocols{"tcp", "udp", "sctp"};
 constexpr std::array<std::string_view, 3> kForwards{"nat", "dr", "tun"};
@@ -99,6 +100,14 @@ constexpr std::array kGlobal{
                    "processors, and the end of one touches the checks of that one only. A change starts them anew; "
                    "health stands.",
             .example = "2"},
+    KeySpec{.key = "check_mark",
+            .type = ValueType::integer,
+            .fallback = "16777216",
+            .min = 1,
+            .max = 4'000'000'000,
+            .doc = "The first firewall mark of the checks with `via = \"service\"`: each server of each service that is "
+                   "checked so has one of its own. With such checks 1048576 marks from here on are for them alone.",
+            .example = "33554432"},
     KeySpec{.key = "guard",
             .type = ValueType::integer,
             .fallback = "50",
@@ -465,6 +474,15 @@ constexpr std::array kCheck{
             .max = 0xffffffff,
             .doc = "The firewall mark of the packets, for rules of ip(8) and nft(8).",
             .example = "7"},
+    KeySpec{.key = "via",
+            .type = ValueType::choice,
+            .fallback = "server",
+            .choices = kVias,
+            .doc = "`server`: the check goes straight to the server. `service`: it goes to the address of the service and "
+                   "through IPVS to this one server, forwarded as the service's connections are, so a wrong tunnel, an "
+                   "address that is missing on the server or a firewall on the way is found. For kinds that speak the "
+                   "protocol of the service, and for services with an `address`, the first of several.",
+            .example = R"("service")"},
 };
 
 constexpr std::array kGroup{

@@ -280,6 +280,7 @@ void validate(const Draft& draft, std::span<const KindSpec> kinds, Report& repor
     for (const auto& service : draft.services)
         services.check(service);
     check_followers(draft, report);
+    validate_via(draft, kinds, report);
 }
 
 }  // namespace lvs::config

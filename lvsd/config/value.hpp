@@ -200,6 +200,8 @@ struct Draft {
 [[nodiscard]] SyncGroupDraft build_sync_group(const std::string& name, const Value& value, Report& report);
 [[nodiscard]] TrackerDraft build_tracker(const std::string& name, const Value& value, Report& report);
 void validate_routers(const Draft& draft, Report& report);
+// validate_via.cpp
+void validate_via(const Draft& draft, std::span<const KindSpec> kinds, Report& report);
 [[nodiscard]] std::string print_routers(const Config& config);
 [[nodiscard]] std::string toml_text(std::string_view value);  // a TOML basic string
 template <class T>

@@ -17,8 +17,8 @@ void append_trouble(std::string& out, std::string_view what, std::string_view te
 
 std::string ipvs_text(const IpvsStatus& ipvs) {
     if (!ipvs.available) return "IPVS: not available";
-    return fmt::format("IPVS: {} {}, {} services, {} servers", ipvs.module, ipvs.version, ipvs.services,
-                       ipvs.servers);
+    return fmt::format("IPVS: {} {}, {} services, {} servers{}", ipvs.module, ipvs.version, ipvs.services, ipvs.servers,
+                       ipvs.check_ways == 0 ? "" : fmt::format(", {} ways of checks", ipvs.check_ways));
 }
 
 std::string worker_text(const WorkerStatus& worker) {

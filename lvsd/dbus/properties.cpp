@@ -105,6 +105,7 @@ constexpr Property kManager[] = {
     of<ipvs, &IpvsStatus::last_applied>("IpvsApplied", kQuiet),
     of<ipvs, &IpvsStatus::services>("IpvsServices", kSignal),
     of<ipvs, &IpvsStatus::servers>("IpvsServers", kSignal),
+    of<ipvs, &IpvsStatus::check_ways>("IpvsCheckWays", kSignal),
     of<ipvs, &IpvsStatus::refused>("IpvsRefused", kSignal),
     of<ipvs, &IpvsStatus::repairs>("IpvsRepairs", kSignal),
 };

@@ -148,6 +148,13 @@ const CheckWanted* Engine::check(CheckId id) const {
     return found == impl_->slots.end() ? nullptr : &found->second.wanted;
 }
 
+const std::string* Engine::way(const ipvs::ServiceKey& key) const {
+    return impl_->ways.label(key);
+}
+std::size_t Engine::ways() const {
+    return impl_->ways.size();
+}
+
 bool Engine::is_waiting_for_verdicts() const {
     return impl_->unknown_checks != 0;
 }

@@ -30,6 +30,10 @@
 // Quorum is told apart from the kernel's table: a router may follow the quorum of a service that itself
 // follows a router.
 //
+// A check through its service (`via = "service"`) has a way of its own: in desired(), an IPVS service for a
+// firewall mark, with the one server, forwarded as the service does; through.hpp. Ways are there whether the
+// service is active or not, so a backup knows the health of the servers when it takes over.
+//
 // Checks are told apart by what they do: the same check of the same target runs once and serves every server
 // that asks for it. A check keeps its id as long as somebody wants it, over any number of reloads, and a
 // server keeps its state and history over a reload as long as its address in its service stays.
@@ -38,8 +42,9 @@
 // service and the work on those that changed, O(n log n) at most. preview() is configure() without
 // consequences: the plan is made by what later carries it out.
 //
-// Files: engine.cpp (reloads, verdicts, roles), judge.cpp (one service: who serves), life.cpp (drains, ramps,
-// time), overrides.cpp (the operator), convert.cpp (words of ipvs). Owner: main. Thread: the loop.
+// Files: engine.cpp (reloads, verdicts, roles), through.cpp (ways), judge.cpp (one service: who serves),
+// life.cpp (drains, ramps, time), overrides.cpp (the operator), convert.cpp (words of ipvs). Owner: main.
+// Thread: the loop.
 #pragma once
 
 #include <cstdint>
@@ -60,10 +65,19 @@ namespace lvs::engine {
 
 enum class CheckId : std::uint32_t {};
 
+// How a check with `via = "service"` comes to its server: `target` is the service's address, and packets with
+// this mark go to this server alone.
+struct Through {
+    std::uint32_t mark = 0;
+    IpAddress server;
+    config::Forward forward = config::Forward::nat;
+    friend bool operator==(const Through&, const Through&) = default;
+};
 struct CheckWanted {
     CheckId id{};
     config::Check check;  // address and port are already in `target`
     Endpoint target;
+    std::optional<Through> through = std::nullopt;
 };
 
 enum class CheckState : std::uint8_t { unknown, up, down };
@@ -182,6 +196,8 @@ struct Verdict {
 using Patch = std::map<ipvs::ServiceKey, std::optional<ipvs::Service>>;
 struct Preview {
     Patch patch;
+    std::map<ipvs::ServiceKey, std::string>
+        ways;  // those keys of it that are the ways of checks, as way() names them
     std::vector<ServerId> added, removed;  // servers; not those of services that go or come as a whole
     std::size_t servers_before = 0;        // of the configuration in force
     std::size_t servers_removed = 0;       // with those of whole services
@@ -224,6 +240,10 @@ public:
     [[nodiscard]] std::set<ipvs::ServiceKey> draining() const;
     [[nodiscard]] std::vector<CheckWanted> checks() const;  // by id
     [[nodiscard]] const CheckWanted* check(CheckId id) const;
+    // What desired() holds that no client uses, for checks through their service: "the check of 10.0.0.11:80
+    // through web". Null: this is no such key.
+    [[nodiscard]] const std::string* way(const ipvs::ServiceKey& key) const;
+    [[nodiscard]] std::size_t ways() const;
     [[nodiscard]] bool is_waiting_for_verdicts() const;
     [[nodiscard]] const config::Config& config() const;
     // Absent: there is no such service.

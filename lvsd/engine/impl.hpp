@@ -11,6 +11,7 @@
 #include <array>
 
 #include "lvsd/engine/engine.hpp"
+#include "lvsd/engine/through.hpp"
 
 namespace lvs::engine {
 
@@ -81,6 +82,7 @@ struct BySerial {
 
 struct CheckSlot {
     CheckWanted wanted;
+    std::optional<WayKey> way;
     CheckState state = CheckState::unknown;
     bool is_assumed = false;  // the state: the check has not run yet
     std::string reason;
@@ -133,6 +135,9 @@ struct Engine::Impl {
         std::string settings;  // every setting of the check as one comparable text
         friend auto operator<=>(const CheckKey&, const CheckKey&) = default;
     };
+    [[nodiscard]] static CheckKey key_of(const config::RealServer& server, const config::Check& check,
+                                         const std::optional<Way>& way);
+    class WaysPreview;
     using Services = std::vector<std::unique_ptr<Service>>;
     struct Former {  // what a reload finds; positions in `services`
         std::map<std::string_view, std::size_t> by_name;
@@ -161,7 +166,10 @@ struct Engine::Impl {
     [[nodiscard]] bool is_active(const config::VirtualService& config) const;
     [[nodiscard]] bool was_in_use(const ipvs::ServiceKey& key, const Endpoint& server) const;
     [[nodiscard]] CheckId known_check(const CheckKey& key) const;
-    [[nodiscard]] CheckId intern(CheckKey key, const config::Check& check);
+    [[nodiscard]] CheckId intern(const config::VirtualService& service, const config::RealServer& server,
+                                 const config::Check& check);
+    Through enter(const Way& way);
+    void leave_way(const WayKey& key);
     void intern_checks(Service& service);
     void drop_checks(Service& service);
     void purge_checks();
@@ -179,6 +187,7 @@ struct Engine::Impl {
     std::map<std::string, Service*, std::less<>> by_name;
     Slots slots;
     std::map<CheckKey, CheckId> ids;
+    Ways ways;
     std::uint32_t next_id = 1;
     std::uint64_t next_serial = 1;
     std::size_t unknown_checks = 0;
@@ -192,6 +201,12 @@ struct Engine::Impl {
     std::set<Service*, BySerial> draining;
     std::map<std::pair<std::string, Family>, bool> roles;
 };
+
+// reload.cpp, also for preview.cpp
+[[nodiscard]] const config::RealServer& server_at(const config::VirtualService& service, std::size_t index);
+[[nodiscard]] std::set<ipvs::ServiceKey> keys_of(const config::Config& config);
+[[nodiscard]] bool is_unchanged(const config::VirtualService& before, const config::VirtualService& after,
+                                bool same_marks);
 
 // How an override looks to a server, at build time and when it changes.
 void take_overrides(Time now, ServerStatus& status, Server& server, const Overrides& value);

@@ -78,6 +78,13 @@ bool stays(const Service& service, std::size_t index) {
            service.status.config->on_failure == config::OnFailure::weight0;
 }
 
+std::string reason_of(const CheckSlot& slot) {
+    const auto& through = slot.wanted.through;
+    const auto how =
+        through ? fmt::format(" through the service ({})", config::to_string(through->forward)) : "";
+    return fmt::format("{}{}: {}", slot.wanted.check.kind, how, slot.reason);
+}
+
 struct Shown {
     ServerState state;
     std::string reason;
@@ -122,10 +129,6 @@ Shown shown(const Service& service, std::size_t index) {
     if (!server.serves)
         return {ServerState::standby, fmt::format("{}; tier {} is not needed", server.reason, status.tier)};
     return {ServerState::up, server.reason};
-}
-
-std::string reason_of(const CheckSlot& slot) {
-    return fmt::format("{}: {}", slot.wanted.check.kind, slot.reason);
 }
 
 }  // namespace

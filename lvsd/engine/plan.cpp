@@ -102,6 +102,7 @@ Plan make_plan(Time now, const Engine& engine, const config::Config& next, const
     auto preview = engine.preview(now, next);
     Plan out;
     out.kernel = plan_kernel(preview.patch, kernel, owned);
+    out.ways = std::move(preview.ways);
     out.routers = plan_routers(engine.config(), next, changes.routers);
     out.services = changes.services;
     out.global = changes.global;
@@ -132,8 +133,11 @@ std::vector<std::string> lines(const Plan& plan) {
             fmt::format("- server {} of {}, once its connections are gone", to_string(server), service));
     for (const auto& [service, server] : plan.servers_added)
         out.push_back(fmt::format("+ server {} of {}, once its checks pass", to_string(server), service));
-    for (const auto& command : plan.kernel)
-        out.push_back(fmt::format("{} kernel: {}", sign_of(command.verb), ipvs::to_string(command)));
+    for (const auto& command : plan.kernel) {
+        const auto way = plan.ways.find(command.service);
+        out.push_back(fmt::format("{} kernel: {}{}", sign_of(command.verb), ipvs::to_string(command),
+                                  way == plan.ways.end() ? "" : ", for " + way->second));
+    }
     if (plan.is_guarded)
         out.push_back(
             fmt::format("! {} of {} servers would go: this needs --force", plan.removed, plan.before));

@@ -5,6 +5,7 @@
 // lvs_engine.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@ struct RouterPlan {
 };
 
 struct Plan {
-    std::vector<ipvs::Command> kernel;  // in the order in which they would be carried out
+    std::vector<ipvs::Command> kernel;             // in the order in which they would be carried out
+    std::map<ipvs::ServiceKey, std::string> ways;  // what of it is for checks through their service
     std::vector<RouterPlan> routers;
     config::NameChanges services;  // also those that differ in ways the kernel does not see: checks, quorum
     bool global = false;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// One configuration after another, for real and as a preview. Services that are configured as before are not
-// touched.
+// One configuration after another. Services that are configured as before are not touched.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -13,18 +14,6 @@ namespace {
 
 Endpoint check_target(const config::Check& check, const Endpoint& server) {
     return {check.address.value_or(server.address), check.port.value_or(server.port)};
-}
-
-const config::RealServer& server_at(const config::VirtualService& service, std::size_t index) {
-    return index < service.servers.size() ? service.servers[index] : *service.sorry_server;
-}
-
-std::set<ipvs::ServiceKey> keys_of(const config::Config& config) {
-    std::set<ipvs::ServiceKey> out;
-    for (const auto& service : config.services)
-        for (auto& key : service_keys(service))
-            out.insert(key);
-    return out;
 }
 
 // What stays in the table for a while after it left the configuration: what had traffic until now.
@@ -48,19 +37,25 @@ void add_leaving(Time now, Service& service, const ServerStatus& status, const S
     service.status.servers.push_back(std::move(left));
 }
 
-void note_servers(Preview& out, const config::VirtualService& before, const config::VirtualService& after) {
-    std::set<Endpoint> had, has;
-    for (const auto& server : before.servers)
-        had.insert(server.address);
-    for (const auto& server : after.servers)
-        has.insert(server.address);
-    for (const auto& address : had)
-        if (!has.contains(address)) out.removed.emplace_back(after.name, address);
-    for (const auto& address : has)
-        if (!had.contains(address)) out.added.emplace_back(after.name, address);
+}  // namespace
+
+const config::RealServer& server_at(const config::VirtualService& service, std::size_t index) {
+    return index < service.servers.size() ? service.servers[index] : *service.sorry_server;
 }
 
-}  // namespace
+std::set<ipvs::ServiceKey> keys_of(const config::Config& config) {
+    std::set<ipvs::ServiceKey> out;
+    for (const auto& service : config.services)
+        for (auto& key : service_keys(service))
+            out.insert(key);
+    return out;
+}
+
+// Marks are no setting of a service, but its checks may have some.
+bool is_unchanged(const config::VirtualService& before, const config::VirtualService& after,
+                  bool same_marks) {
+    return before == after && (same_marks || !has_ways(after));
+}
 
 // ---- finding what was
 // ---------------------------------------------------------------------------------------------
@@ -209,14 +204,51 @@ CheckId Engine::Impl::known_check(const CheckKey& key) const {
     return found == ids.end() ? CheckId{} : found->second;
 }
 
-CheckId Engine::Impl::intern(CheckKey key, const config::Check& check) {
+Engine::Impl::CheckKey Engine::Impl::key_of(const config::RealServer& server, const config::Check& check,
+                                            const std::optional<Way>& way) {
+    CheckKey out{way ? way->target : check_target(check, server.address), settings_text(check)};
+    if (way)
+        out.settings += fmt::format(" through {} {} {}", way->key.base, ipvs::to_string(way->key.service),
+                                    to_string(way->key.server));
+    return out;
+}
+
+CheckId Engine::Impl::intern(const config::VirtualService& of, const config::RealServer& server,
+                             const config::Check& check) {
+    const auto way = way_of(config.global.check_mark, of, server, check);
+    auto key = key_of(server, check, way);
     const auto target = key.target;
     const auto [found, is_new] = ids.try_emplace(std::move(key), CheckId{next_id});
+    auto& slot = slots[found->second];
+    if (way) slot.wanted.through = enter(*way);
     if (!is_new) return found->second;
     ++next_id;
     ++unknown_checks;
-    slots[found->second].wanted = {found->second, check, target};
+    slot.wanted.id = found->second;
+    slot.wanted.check = check;
+    slot.wanted.target = target;
+    if (!way) return found->second;
+    slot.way = way->key;
+    ways.use(way->key);
     return found->second;
+}
+
+// The way is in the table, as the server is forwarded now.
+Through Engine::Impl::enter(const Way& way) {
+    const auto& known = ways.find_or_add(way, desired);
+    auto& entry = desired[known.mark];
+    if (!is_entry_of(way, entry)) {
+        entry = way.entry;
+        touched.insert(known.mark);
+    }
+    return {known.mark.mark, way.key.server.address, way.forward};
+}
+
+void Engine::Impl::leave_way(const WayKey& key) {
+    const auto mark = ways.leave(key);
+    if (!mark) return;
+    desired.erase(*mark);
+    touched.insert(*mark);
 }
 
 void Engine::Impl::intern_checks(Service& service) {
@@ -224,7 +256,7 @@ void Engine::Impl::intern_checks(Service& service) {
     for (std::size_t i = 0; i < of.servers.size() + (of.sorry_server ? 1 : 0); ++i) {
         const auto& server = server_at(of, i);
         for (const auto& check : server.checks) {
-            const auto id = intern({check_target(check, server.address), settings_text(check)}, check);
+            const auto id = intern(of, server, check);
             service.status.servers[i].checks.push_back(id);
             slots.at(id).users.emplace(std::pair(service.serial, i), &service);
         }
@@ -243,6 +275,7 @@ void Engine::Impl::purge_checks() {
     std::erase_if(slots, [this](const auto& entry) {
         const bool goes = entry.second.users.empty();
         if (goes && entry.second.state == CheckState::unknown) --unknown_checks;
+        if (goes && entry.second.way) leave_way(*entry.second.way);
         return goes;
     });
 }
@@ -260,6 +293,7 @@ void Engine::Impl::replace(Time now, std::unique_ptr<Service> service, Changes& 
 
 void Engine::Impl::configure(Time now, config::Config next, Changes& out) {
     const auto before = std::exchange(config, std::move(next));  // until the end: services point into it
+    const bool same_marks = before.global.check_mark == config.global.check_mark;
     const auto known = former(config);
     const auto live = keys_of(config);
     // What left earlier and is back is no longer leaving.
@@ -278,7 +312,7 @@ void Engine::Impl::configure(Time now, config::Config next, Changes& out) {
         const auto position =
             known.by_name.contains(of.name) || !known.by_key.empty() ? find_former(known, of) : std::nullopt;
         auto* former_service = position ? old[*position].get() : nullptr;
-        if (former_service != nullptr && *former_service->status.config == of) {
+        if (former_service != nullptr && is_unchanged(*former_service->status.config, of, same_marks)) {
             former_service->status.config = &of;
             services.push_back(std::move(old[*position]));
             continue;
@@ -318,54 +352,6 @@ void Engine::Impl::leave_all(Time now, const Services& gone, const Keys& live, C
         leaving.push_back(std::move(left));
     }
     if (!gone.empty()) purge_checks();
-}
-
-// ---- the preview
-// --------------------------------------------------------------------------------------------------
-
-Preview Engine::Impl::preview(Time now, const config::Config& next) const {
-    Preview out;
-    const auto known = former(next);
-    const auto live = keys_of(next);
-    ipvs::Table table;
-    Changes ignored;
-    std::set<std::size_t> found;
-    const auto note = [&out, &table](const std::vector<ipvs::ServiceKey>& keys) {
-        for (const auto& key : keys) {
-            const auto at = table.find(key);
-            out.patch[key] = at == table.end() ? std::nullopt : std::optional(at->second);
-        }
-    };
-    const auto leaves = [&](const Service& service) {
-        const auto left = leave(now, service, live);
-        if (left == nullptr) return;
-        if (!left->servers.empty()) Judge(slots, table, nullptr).all(now, *left, ignored);
-        note(left->status.keys);
-    };
-    for (const auto& of : next.services) {
-        const auto position = find_former(known, of);
-        const bool is_mine = position && found.insert(*position).second;
-        const auto* before = is_mine ? services[*position].get() : nullptr;
-        if (before != nullptr && *before->status.config == of) continue;
-        auto service = build(now, of, before);
-        for (std::size_t i = 0; i < of.servers.size() + (of.sorry_server ? 1 : 0); ++i)
-            for (const auto& check : server_at(of, i).checks)
-                service->status.servers[i].checks.push_back(
-                    known_check({check_target(check, server_at(of, i).address), settings_text(check)}));
-        Judge(slots, table, nullptr).all(now, *service, ignored);
-        note(service->status.keys);
-        if (before == nullptr) continue;
-        note_servers(out, *before->status.config, of);
-        leaves(*before);
-    }
-    out.servers_removed = out.removed.size();
-    for (std::size_t i = 0; i < services.size(); ++i) {
-        out.servers_before += services[i]->status.config->servers.size();
-        if (found.contains(i)) continue;
-        out.servers_removed += services[i]->status.config->servers.size();
-        leaves(*services[i]);
-    }
-    return out;
 }
 
 }  // namespace lvs::engine

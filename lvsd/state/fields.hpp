@@ -47,6 +47,7 @@ void fields(V& visit, S& s) {
     visit("last_applied_us", s.last_applied);
     visit("services", s.services);
     visit("servers", s.servers);
+    visit("check_ways", s.check_ways);
     visit("refused", s.refused);
     visit("repairs", s.repairs);
 }

@@ -78,8 +78,9 @@ struct IpvsStatus {
     WallTime last_applied;       // the last time the kernel's table was written or found right
     std::uint64_t services = 0;  // entries of ours in the kernel
     std::uint64_t servers = 0;
-    std::uint64_t refused = 0;  // services with something the kernel refuses, tried again and again
-    std::uint64_t repairs = 0;  // entries put right after somebody else changed them
+    std::uint64_t check_ways = 0;  // further entries, each the way of checks through a service to one server
+    std::uint64_t refused = 0;     // services with something the kernel refuses, tried again and again
+    std::uint64_t repairs = 0;     // entries put right after somebody else changed them
     friend bool operator==(const IpvsStatus&, const IpvsStatus&) = default;
 };
 
