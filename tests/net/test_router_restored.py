@@ -28,7 +28,7 @@ def master(cluster):
 
 
 def told(director):
-    return director.log().count("restored")
+    return director.log().count('reason="restored ')
 
 
 @pytest.mark.parametrize("words", [

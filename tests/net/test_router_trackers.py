@@ -30,7 +30,7 @@ def script(folder, name="ready", body="exit $(cat verdict)", **keys):
     """A tracker whose script notes each run in a file and ends as another file says."""
     text = f"cd {folder}; id -un >> runs; {body}"
     more = "".join(f"{key} = {value}\n" for key, value in keys.items())
-    return f'[tracker.{name}]\nscript = ["/bin/sh", "-c", "{text}"]\ninterval = "50ms"\ntimeout = "5s"\n{more}'
+    return f'[tracker.{name}]\nscript = ["/bin/sh", "-c", "{text}"]\ninterval = "1s"\ntimeout = "1s"\n{more}'
 
 
 def say(folder, verdict):
@@ -94,7 +94,7 @@ def test_a_script_that_hangs_is_bad_news_and_is_killed(cluster, shared):
     d1, d2 = cluster["d1"], cluster["d2"]
     say(shared, 0)
     body = "[ -e hang ] && exec sleep 1000; exit $(cat verdict)"
-    text = script(shared, body=body).replace('timeout = "5s"', 'timeout = "2s"')
+    text = script(shared, body=body)
     Director(d1, config(150, extra='track = ["ready"]', more=text)).start()
     Director(d2, config(100)).start()
     wait_master(d1, d2)
@@ -106,7 +106,7 @@ def test_a_script_that_hangs_is_bad_news_and_is_killed(cluster, shared):
 
 def test_a_script_that_cannot_be_started_is_bad_news(cluster):
     d1 = cluster["d1"]
-    more = '[tracker.ready]\nscript = ["/not/there"]\ninterval = "50ms"\n'
+    more = '[tracker.ready]\nscript = ["/not/there"]\ninterval = "1s"\ntimeout = "1s"\n'
     director = Director(d1, config(150, extra='track = ["ready"]', more=more)).start()
     wait_for(lambda: instance(director)["reason"] == "fault: ready", 20, "in fault")
     assert not holds(d1)
@@ -180,7 +180,7 @@ def test_a_tracker_that_comes_with_a_reload_moves_nothing_before_it_speaks(clust
     wait_master(d1, d2)
     say(shared, 0)
     (shared / "file").write_text("up\n")
-    slow = script(shared, name="slow", body="sleep 1; exit $(cat verdict)")
+    slow = script(shared, name="slow", body="sleep 1; exit $(cat verdict)").replace('"1s"', '"3s"')
     more = slow + filed(shared) + '[tracker.proxy]\nprocess = "lvsd-checker"\n'
     first.reload(config(150, extra='track = ["slow", "ready", "proxy"]', more=more))
     wait_for(lambda: {each["state"] for each in instance(first)["trackers"] or []} == {"up"}, 20, "all have spoken")
@@ -196,7 +196,7 @@ def test_a_tracker_that_has_not_spoken_keeps_a_router_from_starting(cluster, sha
     d1 = cluster["d1"]
     say(shared, 0)
     body = "while ! [ -e go ]; do sleep 0.05; done; exit 0"
-    text = script(shared, body=body).replace('timeout = "5s"', 'timeout = "60s"')
+    text = script(shared, body=body).replace('"1s"', '"60s"')
     director = Director(d1, config(150, extra='track = ["ready"]', more=text)).start()
     wait_for(lambda: instance(director)["reason"] == "fault: ready", 20, "it waits")
     assert not holds(d1) and tracker(director) == "unknown"

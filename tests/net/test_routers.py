@@ -240,6 +240,7 @@ def test_a_link_local_address_that_is_not_known_to_be_unique_is_waited_for(clust
 
 def test_a_virtual_address_that_another_host_has_is_told(cluster):
     d1, d2 = cluster["d1"], cluster["d2"]
+    d1.sysctl({"net.ipv6.conf.eth0.accept_dad": 1, "net.ipv6.conf.eth0.dad_transmits": 1})
     d2.run(["ip", "addr", "add", "2001:db8:77::210/64", "dev", "eth0", "nodad"])
     director = Director(d1, config(150, addresses=(f"{VIP6}/64",), extra='excluded_addresses = ["2001:db8:77::210/64 dad"]'))
     director.start()

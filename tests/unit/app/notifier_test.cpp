@@ -130,7 +130,7 @@ protected:
         notifier_.on_event(what);
     }
     [[nodiscard]] bool idle() {
-        for (const auto end = monotonic_now() + 30s; monotonic_now() < end && !notifier_.is_idle();) {
+        for (const auto end = monotonic_now() + 150s; monotonic_now() < end && !notifier_.is_idle();) {
             io_.restart();
             io_.run_for(5ms);
         }

@@ -65,7 +65,10 @@ inline Result<void> validate_http(const Params& params) {
 }
 
 inline constexpr std::array kKinds{
-    KindSpec{"tcp", "Connects.", {}},
+    KindSpec{.kind = "tcp",
+             .doc = "Connects.",
+             .keys = {},
+             .speaks = [](const Params&) -> std::string_view { return "tcp"; }},
     KindSpec{"http", "Gets a page.", kHttpKeys, true, validate_http},
     KindSpec{"dns", "Asks for a name.", kDnsKeys},
     KindSpec{"ping", "Sends an echo request.", {}, false},

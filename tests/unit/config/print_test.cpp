@@ -14,6 +14,7 @@ on_stop = "remove"
 reconcile_interval = "10s"
 checker_user = "lvsd-check"
 checker_workers = 1
+check_mark = 16777216
 guard = 50
 announce_rate = 200000
 announce_burst = 2000

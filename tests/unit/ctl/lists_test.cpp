@@ -76,9 +76,11 @@ TEST(CtlLists, ACheckShowsItsLagItsAgeAndItsPast) {
               "http     10.0.0.1:80  http  http://10.0.0.1/health  up     1m35s  1.2ms  56us     1m31s    50       2  "
               "200 OK\n");
     const auto full = checks_table(snapshot, {.history = true}, kView);
-    EXPECT_EQ(lines(full), 3U);
+    EXPECT_EQ(lines(full), 4U);
     EXPECT_THAT(full, HasSubstr("  before                down   1m36s   99us"));
     EXPECT_THAT(full, HasSubstr("connection refused\n"));
+    EXPECT_THAT(full, HasSubstr("  wrote "));
+    EXPECT_THAT(full, HasSubstr("75% \xc3\xbc\n"));
     EXPECT_THAT(checks_json(snapshot, {}),
                 HasSubstr("\"history\":[{\"at_us\":1700000004000000,\"state\":\"down\",\"latency_us\":99,"));
 }

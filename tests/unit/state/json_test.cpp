@@ -29,7 +29,7 @@ TEST(StateJson, ReadsAsDocumented) {
         R"("config":{"path":"","generation":0,"loaded_us":0,"last_attempt_us":0,"last_ok":true,"last_error":""},)"
         R"("worker":{"state":"off","since_us":0,"pid":0,"restarts":0,"configured":0,"running":0,"memory":0},)"
         R"("ipvs":{"available":false,"module":"","version":"","last_error":"","last_applied_us":0,)"
-        R"("services":0,"servers":0,"refused":0,"repairs":0},"vrrp":{"realtime":false,"memory_locked":false,"wakeups":0,)"
+        R"("services":0,"servers":0,"check_ways":0,"refused":0,"repairs":0},"vrrp":{"realtime":false,"memory_locked":false,"wakeups":0,)"
         R"("late_wakeups":0,"worst_lateness_us":0,"events_lost":0,"ignored":{}}},)"
         R"("routers":[{"name":"web","interface":"eth0","vrid":51,"instances":[{"family":"ipv4",)"
         R"("state":"initialize","reason":"","since_us":0,"priority":0,"effective_priority":0,)"

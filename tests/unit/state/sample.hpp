@@ -41,6 +41,8 @@ inline Server sample_server(std::string_view address) {
                       50,
                       2,
                       -3,
+                      75,
+                      "75% \xc3\xbc",
                       {{at(4), CheckState::down, std::chrono::microseconds(99), "connection refused"},
                        {at(5), CheckState::up, std::chrono::microseconds(1234), "200 OK"}}}};
     return server;
@@ -107,7 +109,7 @@ inline Daemon sample_daemon() {
     daemon.config = {"/etc/lvsd/lvsd.toml", 2, at(1), at(2), false, "3:1: unknown key \"prioritty\""};
     daemon.worker = {WorkerState::running, at(1), 43, 1};
     daemon.ipvs = {true,  "stock", "1.2.1", "add server 10.0.0.1:80: No such file or directory",
-                   at(4), 1,       2,       3};
+                   at(4), 1,       2,       0,       0, 3};
     daemon.vrrp = {true, true, 1000, 2, std::chrono::microseconds(7000), 3, {{"vrid", 5}}};
     return daemon;
 }
