@@ -181,7 +181,7 @@ def test_a_tracker_that_comes_with_a_reload_moves_nothing_before_it_speaks(clust
     say(shared, 0)
     (shared / "file").write_text("up\n")
     slow = script(shared, name="slow", body="sleep 1; exit $(cat verdict)").replace('"1s"', '"3s"')
-    more = slow + filed(shared) + '[tracker.proxy]\nprocess = "lvsd-checker"\n'
+    more = slow + filed(shared) + '[tracker.proxy]\nprocess = "lvsd"\n'
     first.reload(config(150, extra='track = ["slow", "ready", "proxy"]', more=more))
     wait_for(lambda: {each["state"] for each in instance(first)["trackers"] or []} == {"up"}, 20, "all have spoken")
     assert instance(first)["transitions"] == 1 and holds(d1)
