@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """VRRP on real sockets: two speakers, or one and Debian's keepalived, in namespaces on a bridge."""
 
+import json
 import os
 import re
 import signal
@@ -259,7 +260,7 @@ def test_after_two_masters_the_one_that_stays_announces_again(cluster):
     """Those who learned the other's MAC meanwhile must unlearn it."""
     d1, d2, client = cluster["d1"], cluster["d2"], cluster["c1"]
     tap = sniff(client, "arp")
-    mac = d1.run(["cat", "/sys/class/net/eth0/address"]).stdout.strip()
+    mac = json.loads(d1.run(["ip", "-j", "link", "show", "dev", "eth0"]).stdout)[0]["address"]
 
     def announcements():
         return len(re.findall(rf"{mac} > .*Request who-has {VIP} .*tell {VIP}", tap.output()))
