@@ -93,29 +93,12 @@ def rule(words, action):
     return [str(word).replace("{}", action) for word in words]
 
 
-def test_dr_a_missing_address_and_a_firewall_are_found(make_cluster):
-    cluster = make(make_cluster, "dr")
-    director = start(cluster, "dr")
-    address = ["dev", "lo"]
-    vip = cluster.topology.vip + "/32"
-    broken_and_mended(cluster, director, "dr", ["ip", "addr", "del", vip, *address], ["ip", "addr", "add", vip, *address])
-    block = drop(cluster, PORT)
-    broken_and_mended(cluster, director, "dr", rule(block, "A"), rule(block, "D"))
-
-
 def test_dr_over_ipv6(make_cluster):
     cluster = make(make_cluster, "dr")
     director = start(cluster, "dr", version=6)
     vip = cluster.topology.vip6 + "/128"
     broken_and_mended(cluster, director, "dr", ["ip", "addr", "del", vip, "dev", "lo"],
                       ["ip", "addr", "add", vip, "dev", "lo", "nodad"], version=6)
-
-
-def test_tun_a_wrong_tunnel_is_found(make_cluster):
-    cluster = make(make_cluster, "tun")
-    director = start(cluster, "tun")
-    broken_and_mended(cluster, director, "tun", ["ip", "link", "set", "tunl0", "down"],
-                      ["ip", "link", "set", "tunl0", "up"])
 
 
 def test_nat_a_firewall_for_other_addresses_is_found(make_cluster):
@@ -126,35 +109,6 @@ def test_nat_a_firewall_for_other_addresses_is_found(make_cluster):
     broken_and_mended(cluster, director, "nat", rule(block, "A"), rule(block, "D"))
 
 
-def test_a_backup_checks_as_well_and_a_master_that_holds_the_address_goes_on(make_cluster):
-    cluster = make(make_cluster, "dr")
-    d1 = cluster["d1"]
-    text = config(cluster, "dr").replace("vrid = 51", "vrid = 51\nstartup_delay = \"8s\"")
-    director = Director(d1, text).start()
-    director.wait_servers("through", states(cluster, PORT), timeout=40)
-    assert cluster.topology.vip not in d1.addresses(), "it was master before its servers were known"
-    director.wait_routers("master", timeout=40)
-    runs = checks(director)[0]["runs"]
-    wait_for(lambda: checks(director)[0]["runs"] >= runs + 3, 20, "the checks go on")
-    assert all(check["state"] == "up" and "not checked" not in check["reason"] for check in checks(director))
-
-
 def checks(director):
     return [check for service in director.status()["services"] if service["name"] == "through"
             for server in service["servers"] for check in server["checks"]]
-
-
-def test_ways_are_told_apart_from_services_and_repaired(make_cluster):
-    cluster = make(make_cluster, "dr")
-    d1 = cluster["d1"]
-    director = start(cluster, "dr")
-    ipvs = director.status()["daemon"]["ipvs"]
-    assert (ipvs["services"], ipvs["servers"], ipvs["check_ways"]) == (2, 4, 2)
-    held = d1.run(["ipvsadm", "-Sn"]).stdout
-    assert "-f 16777216 -s rr" in held and "-f 16777217 -s rr" in held
-    d1.run(["ipvsadm", "-D", "-f", "16777216"])
-    wait_for(lambda: "-f 16777216 -s rr" in d1.run(["ipvsadm", "-Sn"]).stdout, 20, "the way is there again")
-    wait_for(lambda: "for=the check of" in director.log() or "the check of" in director.log(), 10, "drift says what it was")
-    director.wait_servers("through", states(cluster, PORT), timeout=20)
-    assert director.stop() == 0
-    assert d1.run(["ipvsadm", "-Sn"]).stdout == ""

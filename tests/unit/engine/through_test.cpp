@@ -144,13 +144,6 @@ TEST_F(ThroughTest, AnotherBaseMovesEveryMark) {
     EXPECT_THAT(ways(), ElementsAre("FWM 500 IPv4 10.0.0.1:80 0"));
 }
 
-TEST_F(ThroughTest, AMarkInUseIsPassedOver) {
-    auto marked = service("marked", kVip, {server("10.0.0.9:80", 1, {})});
-    marked.match = *Fwmark::make(kBase);
-    configure({marked, service("web", kVip, {far_server("10.0.0.1:80")})});
-    EXPECT_THAT(ways(), ElementsAre("FWM 16777217 IPv4 10.0.0.1:80 0"));
-}
-
 TEST_F(ThroughTest, AWayIsThereOnABackup) {
     auto web = service("web", kVip, {far_server("10.0.0.1:80")});
     web.active = config::Active::master;
