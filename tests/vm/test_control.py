@@ -214,7 +214,7 @@ int fsync(int fd)
 """
 
 
-@pytest.mark.limit(400)
+@pytest.mark.limit(420)
 def test_killed_at_every_step_of_an_apply(lvsd, tmp_path):
     source, killer = tmp_path / "killer.c", tmp_path / "killer.so"
     source.write_text(KILLER)
