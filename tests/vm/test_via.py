@@ -4,13 +4,8 @@
 Each case has two services on the same servers, one checked directly and one `via = "service"`: the first stays up.
 """
 
-import subprocess
-
-import pytest
-
 from labkit import topology
 from labkit.director import Director
-from labkit.waiting import wait_for
 
 LAB = {"timeout": 900}
 
@@ -20,12 +15,6 @@ PORT, DIRECT = 80, 81
 def make(make_cluster, forward):
     cluster = make_cluster(topology.nat(directors=1, servers=2) if forward == "nat" else topology.dr(directors=1, servers=2))
     for server in cluster.with_role(topology.SERVER):
-        if forward == "tun":
-            subprocess.run(["modprobe", "ipip"], check=True)
-            server.run(["ip", "link", "set", "tunl0", "up"])
-            server.run(["ip", "addr", "add", cluster.topology.vip + "/32", "dev", "tunl0"])
-            server.run(["ip", "addr", "del", cluster.topology.vip + "/32", "dev", "lo"])
-            server.sysctl({"net.ipv4.conf.tunl0.rp_filter": 0})
         listen = [word for port in (PORT, DIRECT) for host in ("0.0.0.0", "[::]") for word in ("--listen", f"{host}:{port}")]
         server.start("web", ["lab-load", "echo", *listen, "--id", server.name])
     return cluster
@@ -85,10 +74,6 @@ def broken_and_mended(cluster, director, forward, breaking, mending, version=4):
     director.wait_servers("through", states(cluster, PORT, version=version), timeout=40)
 
 
-def drop(cluster, port):
-    return ["iptables", "-{}", "INPUT", "-p", "tcp", "-d", cluster.topology.vip, "--dport", port, "-j", "DROP"]
-
-
 def rule(words, action):
     return [str(word).replace("{}", action) for word in words]
 
@@ -107,8 +92,3 @@ def test_nat_a_firewall_for_other_addresses_is_found(make_cluster):
     director = start(cluster, "nat")
     block = ["iptables", "-{}", "INPUT", "-p", "tcp", "--dport", PORT, "-j", "DROP"]
     broken_and_mended(cluster, director, "nat", rule(block, "A"), rule(block, "D"))
-
-
-def checks(director):
-    return [check for service in director.status()["services"] if service["name"] == "through"
-            for server in service["servers"] for check in server["checks"]]
