@@ -188,7 +188,9 @@ constexpr std::array kRouter{
             .fallback = "1m",
             .min = 0,
             .max = 24 * kHour,
-            .doc = "How often a master announces its addresses after that; \"0s\" for never.",
+            .doc = "How often a master announces its addresses after that; \"0s\" for never. It also reaches those "
+                   "who learned another master's MAC while the network was split; a master that hears the other "
+                   "one when the parts meet again does not wait for it.",
             .example = R"("10m")"},
     KeySpec{
         .key = "virtual_mac",

@@ -249,15 +249,19 @@ def test_unicast_peers(cluster):
     assert "224.0.0.18" not in tap.output()
 
 
+def port(cluster, name, *flags):
+    subprocess.run(["bridge", "-n", cluster.namespaces[0], "link", "set", "dev", name, *flags], check=True)
+
+
 def isolate(cluster, yes):
     """Directors do not reach each other, but keep their carrier."""
-    for port in ("d1.0", "d2.0"):
-        subprocess.run(["bridge", "-n", cluster.namespaces[0], "link", "set", "dev", port, "isolated",
-                        "on" if yes else "off"], check=True)
+    for name in ("d1.0", "d2.0"):
+        port(cluster, name, "isolated", "on" if yes else "off")
 
 
 def test_after_two_masters_the_one_that_stays_announces_again(cluster):
-    """Those who learned the other's MAC meanwhile must unlearn it."""
+    """Those who learned the other's MAC meanwhile must unlearn it. When two masters meet again, chance decides who
+    hears whom first; the higher one can know only what it hears, so here the lower one is deaf a little longer."""
     d1, d2, client = cluster["d1"], cluster["d2"], cluster["c1"]
     tap = sniff(client, "arp")
     mac = json.loads(d1.run(["ip", "-j", "link", "show", "dev", "eth0"]).stdout)[0]["address"]
@@ -272,9 +276,12 @@ def test_after_two_masters_the_one_that_stays_announces_again(cluster):
     isolate(cluster, True)
     wait_for(lambda: holds(d1) and holds(d2), 20, "two masters")
     before = announcements()
+    port(cluster, "d2.0", "mcast_flood", "off")
     isolate(cluster, False)
-    wait_master(d1, d2)
     wait_for(lambda: announcements() > before, 10, "again, long before the slow refresh")
+    assert holds(d2), "deaf, or this proves less than it says"
+    port(cluster, "d2.0", "mcast_flood", "on")
+    wait_master(d1, d2)
 
 
 def test_the_speaker_allocates_nothing_in_peace(cluster):
