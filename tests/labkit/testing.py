@@ -9,6 +9,8 @@
            "icount": True, "timeout": 900}
     lab    pytest in tests/lab_tests: tests of the lab itself that boot machines
 
+A file of pytest that says LAB = {"long": True} takes minutes and is run with --long only; a run without it says so.
+
 A test's id is SUITE/NAME; the pattern is searched in it. Logs are kept in build/test-logs.
 """
 
@@ -68,7 +70,7 @@ class Tally:
         return 1 if failed or not self.results else 0
 
 
-def run(quick: bool, pattern: str) -> int:
+def run(quick: bool, long: bool, pattern: str) -> int:
     try:
         wanted = re.compile(pattern)
     except re.error as error:
@@ -87,7 +89,7 @@ def run(quick: bool, pattern: str) -> int:
         if suite == "unit":
             _unit(tally, wanted, quick)
         else:
-            RUNNERS[suite](tally, wanted)
+            RUNNERS[suite](tally, wanted, long)
     return tally.finish(time.monotonic() - started)
 
 
@@ -101,23 +103,24 @@ def _unit(tally: Tally, wanted, quick: bool) -> None:
     ctest_suite("unit", BUILD / "asan", tally, wanted, quick)
 
 
-def _lint(tally: Tally, wanted) -> None:
+def _lint(tally: Tally, wanted, _) -> None:
     lint_suite("lint", TESTS / "lint", tally, wanted)
 
 
-def _net(tally: Tally, wanted) -> None:
-    for file in _files("net"):
+def _net(tally: Tally, wanted, long: bool) -> None:
+    for file in _files("net", long):
         pytest_suite("net", file, tally, wanted, _python_command, _environment())
 
 
-def _lab(tally: Tally, wanted) -> None:
-    for file in _files("lab_tests"):
+def _lab(tally: Tally, wanted, long: bool) -> None:
+    for file in _files("lab_tests", long):
         pytest_suite("lab", file, tally, wanted, _python_command, _environment())
 
 
-def _vm(tally: Tally, wanted) -> None:
-    for file in _files("vm"):
+def _vm(tally: Tally, wanted, long: bool) -> None:
+    for file in _files("vm", long):
         needs = needs_of(file)
+        needs.pop("long", None)
         for kernel in needs.pop("kernels", ["6.1", "6.12"]):
             options = _machine_options({"kernel": kernel, **needs})
             pytest_suite(f"vm-{kernel}", file, tally, wanted,
@@ -146,8 +149,12 @@ def _machine_options(needs: dict) -> list[str]:
     return options
 
 
-def _files(directory: str) -> list[Path]:
-    return sorted((TESTS / directory).glob("test_*.py"))
+def _files(directory: str, long: bool) -> list[Path]:
+    found = sorted((TESTS / directory).glob("test_*.py"))
+    left = [] if long else [file for file in found if needs_of(file).get("long")]
+    for file in left:
+        print(f"left out  tests/{directory}/{file.name}: takes minutes; tests/lab test --long", flush=True)
+    return [file for file in found if file not in left]
 
 
 def _python_command(arguments: list[str]) -> list[str]:
