@@ -1,61 +1,104 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""False failovers: two routers with 10 ms adverts for ten minutes while every CPU is busy, the master reloads its
-configuration each second, and 200 checks run. Any change of state counts. LVSD_SOAK_SECONDS says how long (600).
+"""False failovers: two directors with 10 ms adverts for ten minutes while every CPU is busy, the master reloads its
+configuration each second, and 200 checks run. Any change of state counts, and beside it stands how many of them came
+while the machine itself stood still (_stalls.py). LVSD_SOAK_SECONDS says how long (600).
 """
 
+import json
 import os
-import re
 import sys
 import time
+from pathlib import Path
 
-from labkit import build, topology
+from labkit import topology
 from labkit.cluster import Cluster
+from labkit.director import Director
 from labkit.waiting import wait_for
 
 HELP = "VRRP under load for ten minutes: false failovers (LVSD_SOAK_SECONDS)"
 
 HOGS = 8
+CHECKS = 200
+PORT = 8080
+SERVERS = "10.78.0.0/24"  # all of it answers on the client's node
 
 
-def speaker(binaries, node, priority, interval):
-    pipe = node.directory / "commands"
-    os.mkfifo(pipe)
-    words = [binaries / "vrrp_node", "--interface", "eth0", "--vrid", "51", "--interval", interval, "--priority", priority,
-             "--address", "10.77.0.100/24"]
-    return node.start("vrrp", ["sh", "-c", f"exec {' '.join(str(word) for word in words)} <> {pipe}"])
+def config(topology_, priority: int, interval: str, number: int) -> str:
+    """Every reload adds or takes an address, and gives the servers another weight."""
+    more = f', "{topology_.vip[:-1]}1/24"' if number % 2 else ""
+    weight = 1 + number % 3
+    servers = ", ".join(f'{{ address = "10.78.0.{1 + n}:{PORT}", weight = {weight} }}' for n in range(CHECKS))
+    return f"""
+[virtual_router.web]
+interface = "eth0"
+vrid = 51
+priority = {priority}
+advert_interval = "{interval}"
+addresses = ["{topology_.vip}/24"{more}]
+
+[virtual_service.web]
+address = "{topology_.vip}:80"
+router = "web"
+active = "master"
+servers = [{servers}]
+checks = [{{ kind = "tcp", interval = "1s", timeout = "500ms" }}]
+"""
 
 
-def changes(process) -> int:
-    return len(re.findall(r" state ", process.output()))
+def moves(director) -> list[float]:
+    """When the role changed here, in seconds since 1970."""
+    told = director.node.run(["lvsctl", "--socket", director.socket, "watch", "--last", "8192", "--no-follow", "--json",
+                              "--event", "vrrp-state"]).stdout
+    return [json.loads(line)["time_us"] / 1e6 for line in told.splitlines()]
 
 
-def reload(node, number: int) -> None:
-    with open(node.directory / "commands", "w") as pipe:
-        pipe.write(f"{'drop' if number % 2 else 'add'} 10.77.0.101/24\n")
+def stalls(probes) -> list[tuple[float, float]]:
+    """From when to when the machine stood still."""
+    told = [json.loads(line) for probe in probes for line in probe.output().splitlines()]
+    return [(one["to"] - one["ms"] / 1000, one["to"]) for one in told]
 
 
-def soak(binaries, seconds: float, interval: str, hogs: int, checks: bool) -> dict:
+def healthy(director) -> int:
+    return sum(state == "up" for state in director.servers("web").values())
+
+
+def one_more_reload(director, text: str) -> None:
+    director.reload(text)
+    told = director.status()["daemon"]["config"]
+    assert told["last_ok"], told["last_error"]
+
+
+def soak(seconds: float, interval: str, hogs: int) -> dict:
     with Cluster(topology.dr(directors=2, servers=0)) as cluster:
-        d1, d2 = cluster["d1"], cluster["d2"]
-        first = speaker(binaries, d1, 150, interval)
-        wait_for(lambda: "backup master" in first.output(), 30, "a master")
-        second = speaker(binaries, d2, 100, interval)
-        wait_for(lambda: "backup started" in second.output(), 30, "a backup")
+        d1, d2, client = cluster["d1"], cluster["d2"], cluster["c1"]
+        client.run(["ip", "route", "add", "local", SERVERS, "dev", "lo"])
+        client.start("servers", ["lab-load", "echo", "--listen", f"0.0.0.0:{PORT}", "--id", "servers"])
+        for node in (d1, d2):
+            node.run(["ip", "route", "add", SERVERS, "via", client.address()])
+        first = Director(d1, config(cluster.topology, 150, interval, 0)).start()
+        first.wait_routers("master")
+        second = Director(d2, config(cluster.topology, 100, interval, 0)).start()
+        second.wait_routers("backup")
+        for director in (first, second):
+            wait_for(lambda director=director: healthy(director) == CHECKS, 60, "every server is up")
         for number in range(hogs):
-            cluster["c1"].start(f"hog{number}", [sys.executable, "-c", "while True: pass"])
-        if checks:
-            cluster["c1"].run(["ip", "link", "set", "lo", "up"])
-            cluster["c1"].start("checks", [binaries / "check-bench", "tcp", "200", "1000", str(int(seconds) + 5)])
-        before = changes(first) + changes(second)
-        start, reloads = time.monotonic(), 0
+            client.start(f"hog{number}", [sys.executable, "-c", "while True: pass"])
+        here = Path(__file__).resolve().parent
+        probes = [client.start(f"stalls{cpu}", ["/usr/bin/python3", here / "_stalls.py", str(cpu)])
+                  for cpu in sorted(os.sched_getaffinity(0))]
+        begun, start, reloads = time.time(), time.monotonic(), 0
         while time.monotonic() < start + seconds:
-            reload(d1, reloads)
             reloads += 1
+            one_more_reload(first, config(cluster.topology, 150, interval, reloads))
             wait_for(lambda: time.monotonic() >= start + reloads, 10, "the next second", interval=0.1)
+        still = stalls(probes)
+        moved = [at for director in (first, second) for at in moves(director) if at >= begun]
+        excused = [at for at in moved if any(since - 0.1 <= at <= until + 0.2 for since, until in still)]
         return {"seconds": int(seconds), "interval": interval, "hogs": hogs, "reloads": reloads,
-                "false_failovers": changes(first) + changes(second) - before}
+                "checks": healthy(first), "false_failovers": len(moved), "of_these_in_stalls": len(excused), "machine_stalls": len(still),
+                "longest_stall_ms": max([0.0] + [1000 * (until - since) for since, until in still])}
 
 
 def run(ctx) -> list[dict]:
-    build.build("release", "check-bench")
-    return [soak(ctx.bin, float(os.environ.get("LVSD_SOAK_SECONDS", "600")), "10ms", HOGS, True)]
+    os.environ["PATH"] = f"{ctx.bin}:{os.environ['PATH']}"
+    return [soak(float(os.environ.get("LVSD_SOAK_SECONDS", "600")), "10ms", HOGS)]
