@@ -44,8 +44,8 @@ std::string no_socket(int error_number) {
     if (error_number == EAGAIN) return "not checked: the way through IPVS is not in the kernel yet";
     if (error_number == ENETUNREACH) return "not checked: this host has no route to the service's address";
     if (error_number == kAnswersAreRefused)
-        return "not checked: this host holds the service's address and refuses answers from it "
-               "(accept_local)";
+        return "not checked: this host refuses answers from the service's address by the interface of the "
+               "server (sysctl accept_local or rp_filter)";
     if (error_number == EPERM) return "not checked: lvsd may not make such a socket";
     return "not checked: lvsd could not make the socket: " + std::generic_category().message(error_number);
 }

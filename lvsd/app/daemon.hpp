@@ -63,6 +63,7 @@ private:
     void put_in_force(config::Config config);
     void on_verdict(const checkers::Transition& transition);
     [[nodiscard]] int refuse_socket(const checkers::CheckSpec& spec);  // through.cpp
+    [[nodiscard]] std::optional<Duration> let_answers_in(const checkers::CheckSpec& spec);
     void look_at_way(const checkers::Transition& transition);
     void on_worker(bool up, const std::string& reason);
     void on_check_runner(bool up, const std::string& reason);

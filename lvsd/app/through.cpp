@@ -8,60 +8,25 @@
 // there is no socket without it.
 //
 // Where this host holds the address, answers of DR and TUN come from an address of its own, and IPv4 drops
-// such packets unless `accept_local` is set for the interface they come in by. That is set here.
+// such packets unless `accept_local` is set for the interface they come in by. That is set here, before the
+// first such check and on a backup as well: a role changes between two checks, and the second must not fail
+// of it.
 #include <fmt/format.h>
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <fstream>
 
 #include "checkers/socket_maker.hpp"
 #include "lvsd/app/daemon.hpp"
 #include "lvsd/app/event_of.hpp"
+#include "lvsd/app/route.hpp"
 #include "lvsd/base/messages.hpp"
 
 namespace lvs::app {
 namespace {
 
-constexpr Duration kReadyFor = std::chrono::seconds(2);  // addresses come and go with the router's role
+constexpr Duration kReadyFor = std::chrono::seconds(5);  // somebody may change the settings, or the routes
 constexpr std::size_t kMostReady = 65'536;
-
-std::optional<IpAddress> v4_of(const sockaddr* address) {
-    if (address == nullptr || address->sa_family != AF_INET) return std::nullopt;
-    const auto& in = *reinterpret_cast<const sockaddr_in*>(address);
-    return IpAddress::from_bytes({reinterpret_cast<const std::uint8_t*>(&in.sin_addr), 4});
-}
-
-// The interface that has the address; empty: none.
-std::string interface_of(const IpAddress& address) {
-    ifaddrs* all = nullptr;
-    if (getifaddrs(&all) != 0) return "";
-    std::string out;
-    for (const auto* each = all; each != nullptr && out.empty(); each = each->ifa_next)
-        if (v4_of(each->ifa_addr) == address) out = each->ifa_name;
-    freeifaddrs(all);
-    return out;
-}
-
-bool is_set(const std::string& path) {
-    std::ifstream in(path);
-    int value = 0;
-    return in >> value && value != 0;
-}
-
-enum class Accepting { already, now, no };
-
-Accepting accept_local(const std::string& interface) {
-    const auto path = [](const std::string& name) {
-        return fmt::format("/proc/sys/net/ipv4/conf/{}/accept_local", name);
-    };
-    if (is_set(path("all")) || is_set(path(interface))) return Accepting::already;
-    std::ofstream(path(interface)) << "1\n" << std::flush;
-    return is_set(path(interface)) ? Accepting::now : Accepting::no;
-}
 
 bool has_way(const ipvs::Table& table, const checkers::CheckSpec& spec) {
     const auto entry = table.find(ipvs::FwmarkKey{spec.target.address.family(), spec.fwmark});
@@ -80,27 +45,40 @@ int Daemon::refuse_socket(const checkers::CheckSpec& spec) {
     const auto now = monotonic_now();
     if (const auto known = ready_ways_.find(which); known != ready_ways_.end() && now < known->second)
         return 0;
-    const auto source = checkers::source_towards(spec.target.address);
-    if (!source) return ENETUNREACH;
+    if (!checkers::source_towards(spec.target.address)) return ENETUNREACH;
     const auto* wanted = engine_.check(engine::CheckId{static_cast<std::uint32_t>(spec.id)});
     const bool is_nat =
         wanted != nullptr && wanted->through && wanted->through->forward == config::Forward::nat;
-    if (*source == spec.target.address && source->is_v4() && !is_nat) {  // an address of this host
-        const auto own = checkers::source_towards(*spec.through);
-        const auto interface = own ? interface_of(*own) : "";
-        if (interface.empty()) return checkers::kAnswersAreRefused;
+    const auto lasts =
+        is_nat || !spec.target.address.is_v4() ? std::optional(kReadyFor) : let_answers_in(spec);
+    if (!lasts) return checkers::kAnswersAreRefused;
+    if (ready_ways_.size() >= kMostReady) ready_ways_.clear();
+    ready_ways_[which] = now + *lasts;
+    return 0;
+}
+
+// For how long it is certain that answers are let in; absent: they are not. They come from the service's
+// address, by an interface that leads to the server.
+std::optional<Duration> Daemon::let_answers_in(const checkers::CheckSpec& spec) {
+    const auto there = route_to(*spec.through);
+    const auto back = route_to(spec.target.address);
+    if (!there || there->is_local || !back) return kReadyFor;
+    Duration lasts = kReadyFor;
+    for (const auto& interface : there->interfaces) {
+        const bool is_expected = std::ranges::count(back->interfaces, interface) != 0;
+        if (!is_expected && is_strict(interface)) return std::nullopt;
         const auto accepting = accept_local(interface);
-        if (accepting == Accepting::no) return checkers::kAnswersAreRefused;
         if (accepting == Accepting::now)
             tell(daemon_event(
                 ev::check_accept_local, Level::notice,
                 fmt::format("net.ipv4.conf.{}.accept_local is set, for answers to checks through services",
                             interface),
                 {{"interface", interface}}));
+        if (accepting != Accepting::no) continue;
+        if (back->is_local) return std::nullopt;
+        lasts = {};  // until this host becomes master
     }
-    if (ready_ways_.size() >= kMostReady) ready_ways_.clear();
-    ready_ways_[which] = now + kReadyFor;
-    return 0;
+    return lasts;
 }
 
 // A check through a service that fails may say that somebody removed its way: look, and not only at the next
