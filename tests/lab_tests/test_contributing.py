@@ -11,7 +11,7 @@ import pytest
 
 from labkit.paths import ROOT
 
-LAB = {"long": True}
+LAB = {"when": "long"}
 
 RECIPES = Path(__file__).with_name("recipes")
 STUB = '// SPDX-License-Identifier: GPL-2.0\n#define LVS_STUB "newest"\n#include "stub.h"\n'

@@ -9,7 +9,8 @@
            "icount": True, "timeout": 900}
     lab    pytest in tests/lab_tests: tests of the lab itself that boot machines
 
-A file of pytest that says LAB = {"long": True} takes minutes and is run with --long only; a run without it says so.
+A file of pytest that says LAB = {"when": "long"} takes many minutes and is run with --long only; one of net that says
+"when": "whole" takes more than some seconds and waits for the whole run. A run that leaves files out says so.
 
 A test's id is SUITE/NAME; the pattern is searched in it. Logs are kept in build/test-logs.
 """
@@ -80,6 +81,7 @@ def run(quick: bool, long: bool, pattern: str) -> int:
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)
     tally = Tally()
+    when = "quick" if quick else "long" if long else "whole"
     suites = [suite for suite in (QUICK if quick else SUITES) if _may_match(pattern, suite)]
     if build.has_sources():
         if "unit" in suites:
@@ -89,7 +91,7 @@ def run(quick: bool, long: bool, pattern: str) -> int:
         if suite == "unit":
             _unit(tally, wanted, quick)
         else:
-            RUNNERS[suite](tally, wanted, long)
+            RUNNERS[suite](tally, wanted, when)
     return tally.finish(time.monotonic() - started)
 
 
@@ -107,20 +109,20 @@ def _lint(tally: Tally, wanted, _) -> None:
     lint_suite("lint", TESTS / "lint", tally, wanted)
 
 
-def _net(tally: Tally, wanted, long: bool) -> None:
-    for file in _files("net", long):
+def _net(tally: Tally, wanted, when: str) -> None:
+    for file in _files("net", when):
         pytest_suite("net", file, tally, wanted, _python_command, _environment())
 
 
-def _lab(tally: Tally, wanted, long: bool) -> None:
-    for file in _files("lab_tests", long):
+def _lab(tally: Tally, wanted, when: str) -> None:
+    for file in _files("lab_tests", when):
         pytest_suite("lab", file, tally, wanted, _python_command, _environment())
 
 
-def _vm(tally: Tally, wanted, long: bool) -> None:
-    for file in _files("vm", long):
+def _vm(tally: Tally, wanted, when: str) -> None:
+    for file in _files("vm", when):
         needs = needs_of(file)
-        needs.pop("long", None)
+        needs.pop("when", None)
         for kernel in needs.pop("kernels", ["6.1", "6.12"]):
             options = _machine_options({"kernel": kernel, **needs})
             pytest_suite(f"vm-{kernel}", file, tally, wanted,
@@ -149,12 +151,19 @@ def _machine_options(needs: dict) -> list[str]:
     return options
 
 
-def _files(directory: str, long: bool) -> list[Path]:
-    found = sorted((TESTS / directory).glob("test_*.py"))
-    left = [] if long else [file for file in found if needs_of(file).get("long")]
-    for file in left:
-        print(f"left out  tests/{directory}/{file.name}: takes minutes; tests/lab test --long", flush=True)
-    return [file for file in found if file not in left]
+WHEN = ("quick", "whole", "long")  # each runs what those before it do
+
+
+def _files(directory: str, when: str) -> list[Path]:
+    out = []
+    for file in sorted((TESTS / directory).glob("test_*.py")):
+        wants = needs_of(file).get("when", "quick" if directory == "net" else "whole")
+        if WHEN.index(wants) <= WHEN.index(when):
+            out.append(file)
+        else:
+            how = {"whole": "tests/lab test", "long": "tests/lab test --long"}[wants]
+            print(f"left out  tests/{directory}/{file.name}: {how}", flush=True)
+    return out
 
 
 def _python_command(arguments: list[str]) -> list[str]:
