@@ -136,7 +136,8 @@ RUNNERS = {"lint": _lint, "net": _net, "vm": _vm, "lab": _lab}
 def needs_of(file: Path) -> dict:
     """The file's LAB literal; read without running the file, which may only make sense inside the machine."""
     for statement in ast.parse(file.read_text()).body:
-        if isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", "") == "LAB":
+        if isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", "") == "LAB" and \
+                isinstance(statement.value, ast.Dict):
             return ast.literal_eval(statement.value)
     return {}
 
