@@ -35,14 +35,14 @@ static bool lvs_is_icmp(const struct lvs_pkt *pkt)
 static bool lvs_is_opening(const struct lvs_ctx *x)
 {
 	enum lvs_sctp_event ev;
-	const u8 *flags;
-	u8 copy;
+	const u8 *h;
+	u8 copy[sizeof(struct tcphdr)];
 
 	if (x->pkt.proto == IPPROTO_TCP) {
-		flags = lvs_peek(x->skb, x->pkt.l4 + 13, 1, &copy);
-		return flags && *flags & 0x02;
+		h = lvs_peek(x->skb, x->pkt.l4, sizeof(copy), copy);
+		return h && h[13] & 0x02;
 	}
-	return x->pkt.proto == IPPROTO_SCTP && lvs_sctp_event(x->skb, x->pkt.l4, &ev) &&
+	return x->pkt.proto == IPPROTO_SCTP && lvs_sctp_opening(x->skb, x->pkt.l4, &ev) &&
 	       ev == LVS_SCTP_EV_INIT;
 }
 
@@ -135,14 +135,14 @@ static unsigned int lvs_both_ways(struct lvs_ctx *x)
 static bool lvs_is_ending(const struct lvs_ctx *x)
 {
 	enum lvs_sctp_event ev;
-	const u8 *flags;
-	u8 copy;
+	const u8 *h;
+	u8 copy[sizeof(struct tcphdr)];
 
 	if (x->pkt.proto == IPPROTO_TCP) {
-		flags = lvs_peek(x->skb, x->pkt.l4 + 13, 1, &copy);
-		return flags && *flags & 0x04;
+		h = lvs_peek(x->skb, x->pkt.l4, sizeof(copy), copy);
+		return h && h[13] & 0x04;
 	}
-	return x->pkt.proto == IPPROTO_SCTP && lvs_sctp_event(x->skb, x->pkt.l4, &ev) &&
+	return x->pkt.proto == IPPROTO_SCTP && lvs_sctp_opening(x->skb, x->pkt.l4, &ev) &&
 	       ev == LVS_SCTP_EV_ABORT;
 }
 

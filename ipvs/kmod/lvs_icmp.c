@@ -157,17 +157,26 @@ static bool lvs_is_too_big_error(const struct lvs_ctx *x, const struct lvs_quote
 }
 
 /* The stack learns the path's MTU; returned is what it makes of it. */
-static u32 lvs_learn_mtu(struct lvs_ctx *x, struct lvs_conn *cp, u32 mtu)
+static u32 lvs_learn_mtu(struct lvs_ctx *x, const struct lvs_quote *q, struct lvs_conn *cp,
+			 u32 mtu)
 {
 	struct net *net = x->ns->net;
+	struct sk_buff *skb = x->skb;
 	struct dst_entry *dst;
+	bool v4 = x->pkt.af == AF_INET;
+	u32 header = v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 
-	if (x->pkt.af == AF_INET)
-		ipv4_update_pmtu(x->skb, net, mtu, 0, x->pkt.proto);
+	if (!pskb_may_pull(skb, q->outer_l3 + header))
+		return mtu;
+	/* The stack reads where the packet was going from what is at skb->data. */
+	__skb_pull(skb, q->outer_l3);
+	if (v4)
+		ipv4_update_pmtu(skb, net, mtu, 0, 0);
 #if IS_ENABLED(CONFIG_IPV6)
 	else
-		ip6_update_pmtu(x->skb, net, htonl(mtu), 0, 0, sock_net_uid(net, NULL));
+		ip6_update_pmtu(skb, net, htonl(mtu), 0, 0, sock_net_uid(net, NULL));
 #endif
+	__skb_push(skb, q->outer_l3);
 	lvs_dest_forget_route(cp->dest);
 	dst = lvs_route_dest(cp->dest, NULL);
 	return dst ? dst_mtu(dst) : mtu;
@@ -186,7 +195,11 @@ static bool lvs_wants_mtu(const struct lvs_ctx *x, const struct lvs_quote *q)
 static void lvs_tell_client(struct lvs_ctx *x, const struct lvs_quote *q, bool too_big, u32 mtu)
 {
 	struct sk_buff *skb = x->skb;
+	__be32 copy, rest = 0;
+	const __be32 *h = lvs_peek(skb, q->icmp + 4, sizeof(copy), &copy);
 
+	if (h)
+		rest = *h;
 	if (!pskb_pull(skb, q->pkt.l3))
 		return;
 	skb_reset_network_header(skb);
@@ -197,8 +210,7 @@ static void lvs_tell_client(struct lvs_ctx *x, const struct lvs_quote *q, bool t
 		    !pskb_may_pull(skb, ip_hdrlen(skb)))
 			return;
 		skb_set_transport_header(skb, (int)ip_hdrlen(skb));
-		icmp_send(skb, ICMP_DEST_UNREACH, too_big ? ICMP_FRAG_NEEDED : ICMP_HOST_UNREACH,
-			  too_big ? htonl(mtu) : 0);
+		icmp_send(skb, q->type, q->code, too_big ? htonl(mtu) : rest);
 		return;
 	}
 #if IS_ENABLED(CONFIG_IPV6)
@@ -247,14 +259,15 @@ static unsigned int lvs_icmp_tunnel(struct lvs_ctx *x, struct lvs_quote *q)
 	if (!too_big && x->pkt.af == AF_INET6)
 		return NF_DROP;
 	if (too_big) {
-		mtu = lvs_learn_mtu(x, cp, lvs_quoted_mtu(x, q));
+		mtu = lvs_learn_mtu(x, q, cp, lvs_quoted_mtu(x, q));
 		if (!lvs_wants_mtu(x, q))
 			return NF_DROP;
 		mtu = lvs_tunnel_mtu(cp->dest, mtu);
 		if (mtu < (p->af == AF_INET ? 68 : IPV6_MIN_MTU))
 			return NF_DROP;
 	}
-	lvs_count_in(cp->dest, x->skb->len);
+	/* What the client is told counts as it leaves, and what it is about here. */
+	lvs_count_out(cp->dest, x->skb->len - q->pkt.l3);
 	lvs_tell_client(x, q, too_big, mtu);
 	return NF_DROP;
 }
@@ -283,8 +296,14 @@ unsigned int lvs_icmp(struct lvs_ctx *x)
 	struct lvs_pkt *p;
 	struct lvs_quote q;
 
-	if (lvs_parse_icmp(x->skb, &x->pkt, &q) != LVS_ICMP_ERROR)
+	switch (lvs_parse_icmp(x->skb, &x->pkt, &q)) {
+	case LVS_ICMP_ERROR:
+		break;
+	case LVS_ICMP_SHORT:
+		return NF_DROP;
+	default:
 		return NF_ACCEPT;
+	}
 	p = &q.pkt;
 	if (!(p->flags & LVS_PKT_PORTS))
 		return lvs_icmp_tunnel(x, &q);

@@ -6,19 +6,12 @@
 
 #include "lvs_private.h"
 
-/* Rules see a packet before or after it was rewritten, on its way there or
- * back; all four are the same connection. */
+/* Rules are about what goes to a server, as it leaves for there: a packet that
+ * would be answered by one of the connection.  Replies match no rule, as ever. */
 static struct lvs_conn *lvs_conn_of(struct lvs_netns *ns, const struct lvs_pkt *p)
 {
-	const __be32 *s = p->saddr.ip6, *d = p->daddr.ip6;
-	struct lvs_conn *cp;
-
-	cp = lvs_conn_find_out(ns, p->af, p->proto, s, p->sport, d, p->dport);
-	if (!cp)
-		cp = lvs_conn_find_out(ns, p->af, p->proto, d, p->dport, s, p->sport);
-	if (!cp)
-		cp = lvs_conn_find_in(ns, p->af, p->proto, s, p->sport, d, p->dport);
-	return cp ?: lvs_conn_find_in(ns, p->af, p->proto, d, p->dport, s, p->sport);
+	return lvs_conn_find_out(ns, p->af, p->proto, p->daddr.ip6, p->dport, p->saddr.ip6,
+				 p->sport);
 }
 
 static bool lvs_vaddr_is(const struct lvs_conn *cp, const struct xt_ipvs_mtinfo *m)

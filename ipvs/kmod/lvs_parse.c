@@ -162,7 +162,7 @@ enum lvs_icmp_kind lvs_parse_icmp(const struct lvs_buf *buf, const struct lvs_pk
 		return LVS_ICMP_OTHER;
 	h = lvs_peek(buf, pkt->l4, sizeof(copy), copy);
 	if (!h)
-		return LVS_ICMP_BAD;
+		return LVS_ICMP_SHORT;
 	q->type = h[0];
 	q->code = h[1];
 	if (!lvs_icmp_is_error(pkt->af, q->type))

@@ -49,7 +49,8 @@ bool lvs_parse_ports(const struct lvs_buf *buf, struct lvs_pkt *pkt);
 enum lvs_icmp_kind {
 	LVS_ICMP_OTHER,		/* not an error, or not one IPVS follows */
 	LVS_ICMP_ERROR,		/* @q is filled in; ports too if quoted */
-	LVS_ICMP_BAD,		/* truncated or nonsense */
+	LVS_ICMP_BAD,		/* what it quotes is truncated or nonsense */
+	LVS_ICMP_SHORT,		/* not even a whole header */
 };
 enum lvs_icmp_kind lvs_parse_icmp(const struct lvs_buf *buf, const struct lvs_pkt *pkt,
 				  struct lvs_quote *q);

@@ -2,13 +2,13 @@
 #include "lvs_rate.h"
 
 /* One epoch's count in the scale of the averages, per second. */
-static u64 lvs_epoch_rate(u64 now, u64 mark, unsigned int shift)
+static __always_inline u64 lvs_epoch_rate(u64 now, u64 mark, unsigned int shift)
 {
 	return ((now - mark) << shift) / LVS_EPOCH_SECONDS;
 }
 
 /* A quarter of the sample; towards zero from both sides. */
-static u64 lvs_blend(u64 avg, u64 sample)
+static __always_inline u64 lvs_blend(u64 avg, u64 sample)
 {
 	if (sample >= avg)
 		return avg + ((sample - avg) >> 2);
@@ -25,51 +25,55 @@ static const u32 lvs_leaves[32] = {
 	0x00315195, 0x0024fd30, 0x001bbde4, 0x0014ce6b, 0x000f9ad0, 0x000bb41c, 0x0008c715, 0x0006954f,
 };
 
-static u64 lvs_sleep(u64 avg, u32 idle)
+static __always_inline u64 lvs_left(u64 avg, u64 leaves)
+{
+	return (avg >> 32) * leaves + (((avg & U32_MAX) * leaves) >> 32);
+}
+
+/* @r after @idle epochs of nothing. */
+static __always_inline void lvs_sleep(struct lvs_rates *r, u32 idle)
 {
 	u32 n;
 
-	for (; idle && avg; idle -= n) {
+	for (; idle; idle -= n) {
 		u64 leaves;
 
 		n = min_t(u32, idle, ARRAY_SIZE(lvs_leaves));
 		leaves = lvs_leaves[n - 1];
-		avg = (avg >> 32) * leaves + (((avg & U32_MAX) * leaves) >> 32);
+		r->cps = lvs_left(r->cps, leaves);
+		r->inpps = lvs_left(r->inpps, leaves);
+		r->inbps = lvs_left(r->inbps, leaves);
+		/* Nothing comes back of what is routed directly. */
+		if (!(r->outpps | r->outbps))
+			continue;
+		r->outpps = lvs_left(r->outpps, leaves);
+		r->outbps = lvs_left(r->outbps, leaves);
 	}
-	return avg;
-}
-
-/* @avg after one epoch with @sample and then @idle epochs of nothing. */
-static u64 lvs_decay(u64 avg, u64 sample, u32 idle)
-{
-	return lvs_sleep(lvs_blend(avg, sample), idle);
 }
 
 static void lvs_rate_at(const struct lvs_cpu_stats *st, u32 epoch, struct lvs_rates *r)
 {
 	const struct lvs_counts *n = &st->now, *m = &st->mark;
+	const struct lvs_rates *avg = &st->avg;
 	u32 age = epoch - st->epoch;
-	u32 idle;
 
 	if (!age) {
-		*r = st->avg;
+		*r = *avg;
 		return;
 	}
 	if (age > LVS_RATE_FORGET) {
 		memset(r, 0, sizeof(*r));
 		return;
 	}
-	idle = age - 1;
-	r->cps = lvs_decay(st->avg.cps,
-			   lvs_epoch_rate(n->conns, m->conns, LVS_RATE_PKT_SHIFT), idle);
-	r->inpps = lvs_decay(st->avg.inpps,
-			     lvs_epoch_rate(n->inpkts, m->inpkts, LVS_RATE_PKT_SHIFT), idle);
-	r->outpps = lvs_decay(st->avg.outpps,
-			      lvs_epoch_rate(n->outpkts, m->outpkts, LVS_RATE_PKT_SHIFT), idle);
-	r->inbps = lvs_decay(st->avg.inbps,
-			     lvs_epoch_rate(n->inbytes, m->inbytes, LVS_RATE_BYTE_SHIFT), idle);
-	r->outbps = lvs_decay(st->avg.outbps,
-			      lvs_epoch_rate(n->outbytes, m->outbytes, LVS_RATE_BYTE_SHIFT), idle);
+	r->cps = lvs_blend(avg->cps, lvs_epoch_rate(n->conns, m->conns, LVS_RATE_PKT_SHIFT));
+	r->inpps = lvs_blend(avg->inpps, lvs_epoch_rate(n->inpkts, m->inpkts, LVS_RATE_PKT_SHIFT));
+	r->outpps = lvs_blend(avg->outpps,
+			      lvs_epoch_rate(n->outpkts, m->outpkts, LVS_RATE_PKT_SHIFT));
+	r->inbps = lvs_blend(avg->inbps,
+			     lvs_epoch_rate(n->inbytes, m->inbytes, LVS_RATE_BYTE_SHIFT));
+	r->outbps = lvs_blend(avg->outbps,
+			      lvs_epoch_rate(n->outbytes, m->outbytes, LVS_RATE_BYTE_SHIFT));
+	lvs_sleep(r, age - 1);
 }
 
 void lvs_rate_fold(struct lvs_cpu_stats *st, u32 epoch)

@@ -5,7 +5,8 @@ enum { LVS_BEST_TRIES = 8 };
 
 /* Behind the seats: a load each, then a winner for each match (1 is the final,
  * i is played by the winners of 2i and 2i + 1, and from cap / 2 on by seats
- * 2i - cap and 2i - cap + 1), then a bit each: noted. */
+ * 2i - cap and 2i - cap + 1), then a bit each: noted.  A winner is kept as the
+ * distance of its load from the first, which spares a step in every match. */
 struct lvs_matches {
 	struct lvs_load *load;
 	u32 *winner;
@@ -26,10 +27,18 @@ static inline struct lvs_matches lvs_matches_of(const struct lvs_seats *t)
 	return m;
 }
 
+enum { LVS_LOAD_SIZE = sizeof(struct lvs_load) };
+
+static __always_inline const struct lvs_load *lvs_load_at(const struct lvs_load *first, u32 place)
+{
+	return (const struct lvs_load *)((const u8 *)first + place);
+}
+
 static inline u32 lvs_match(const struct lvs_load *load, u32 older, u32 newer)
 {
-	return lvs_load_less(load[older].load, load[older].weight, load[newer].load,
-			     load[newer].weight) ? older : newer;
+	const struct lvs_load *a = lvs_load_at(load, older), *b = lvs_load_at(load, newer);
+
+	return lvs_load_less(a->load, a->weight, b->load, b->weight) ? older : newer;
 }
 
 static struct lvs_seats *lvs_best_seats_held(struct lvs_sched_inst *inst)
@@ -39,11 +48,11 @@ static struct lvs_seats *lvs_best_seats_held(struct lvs_sched_inst *inst)
 	return rcu_dereference_protected(best->seats, 1);
 }
 
-/* Does @a, which is the newer one if @newer is 1, lose to @b?  A draw is the
- * newer one's.  No product reaches the end of 64 bits. */
-static __always_inline bool lvs_loses(struct lvs_load a, struct lvs_load b, u32 newer)
+/* Does load @a of weight @w, which is the newer one's if @newer is 1, lose to @b?
+ * A draw is the newer one's.  No product reaches the end of 64 bits. */
+static __always_inline bool lvs_loses(u64 a, u64 w, const struct lvs_load *b, u64 newer)
 {
-	return b.load * a.weight + newer <= a.load * b.weight;
+	return b->load * w + newer <= a * b->weight;
 }
 
 /*
@@ -54,24 +63,29 @@ static __always_inline bool lvs_loses(struct lvs_load a, struct lvs_load b, u32 
 static void lvs_best_play(struct lvs_best *best, struct lvs_seats *t, u32 seat)
 {
 	struct lvs_matches m = lvs_matches_of(t);
-	u32 winner = seat, other = seat ^ 1, at = t->cap + seat;
-	struct lvs_load mine = m.load[seat];
+	const u32 self = seat * LVS_LOAD_SIZE;
+	u32 winner = self, other = self ^ LVS_LOAD_SIZE;
+	u64 load = m.load[seat].load, weight = m.load[seat].weight;
+	unsigned long at = (unsigned long)t->cap + seat;
 
 	for (;;) {
+		const struct lvs_load *theirs = lvs_load_at(m.load, other);
+
 		LVS_STEP();
-		if (lvs_loses(mine, m.load[other], at & 1)) {
+		if (lvs_loses(load, weight, theirs, at & 1)) {
 			winner = other;
-			mine = m.load[other];
+			load = theirs->load;
+			weight = theirs->weight;
 		}
 		at /= 2;
-		if (m.winner[at] == winner && winner != seat)
+		if (m.winner[at] == winner && winner != self)
 			return;
 		m.winner[at] = winner;
 		if (at == 1)
 			break;
 		other = m.winner[at ^ 1];
 	}
-	WRITE_ONCE(best->champion, mine.weight ? t->at[winner] : NULL);
+	WRITE_ONCE(best->champion, weight ? t->at[winner / LVS_LOAD_SIZE] : NULL);
 }
 
 /* Must be called with inst->lock held, as what plays and drains below. */
@@ -226,11 +240,11 @@ static void lvs_best_season(struct lvs_best *best, struct lvs_seats *t)
 		roomy += m.load[i].roomy;
 	}
 	for (i = t->cap - 1; i; i--) {
-		a = i >= half ? 2 * i - t->cap : m.winner[2 * i];
-		b = i >= half ? 2 * i + 1 - t->cap : m.winner[2 * i + 1];
+		a = i >= half ? (2 * i - t->cap) * LVS_LOAD_SIZE : m.winner[2 * i];
+		b = i >= half ? a + LVS_LOAD_SIZE : m.winner[2 * i + 1];
 		m.winner[i] = lvs_match(m.load, a, b);
 	}
-	i = m.winner[1];
+	i = m.winner[1] / LVS_LOAD_SIZE;
 	WRITE_ONCE(best->roomy, roomy);
 	WRITE_ONCE(best->champion, m.load[i].weight ? t->at[i] : NULL);
 }

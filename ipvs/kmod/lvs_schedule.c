@@ -27,7 +27,7 @@ static int lvs_may_begin(const struct lvs_ctx *x)
 		return !(*flags & 0x04) &&
 		       (*flags & 0x02 || READ_ONCE(x->ns->sysctl.sloppy_tcp));
 	case IPPROTO_SCTP:
-		if (!lvs_sctp_event(x->skb, pkt->l4, &ev))
+		if (!lvs_sctp_opening(x->skb, pkt->l4, &ev))
 			return -EINVAL;
 		return ev == LVS_SCTP_EV_INIT ||
 		       (READ_ONCE(x->ns->sysctl.sloppy_sctp) && ev != LVS_SCTP_EV_ABORT);

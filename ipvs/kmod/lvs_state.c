@@ -129,7 +129,7 @@ static const u8 lvs_sctp_table[LVS_DIRS][LVS_SCTP_EVENTS][LVS_SCTP_STATES] = {
 		[LVS_SCTP_EV_INIT_ACK] = { S_CE, S_CE, S_CE, S_CE, S_CE, S_CE, S_CE,
 			S_CE, S_ES, S_SS, S_SR, S_SA, S_RJ, S_CL },
 		[LVS_SCTP_EV_COOKIE_ECHO] = { S_ES, S_ES, S_ES, S_ES, S_ES, S_ES, S_ES,
-			S_ES, S_ES, S_SS, S_SR, S_SA, S_RJ, S_CL },
+			S_CE, S_ES, S_SS, S_SR, S_SA, S_RJ, S_CL },
 		[LVS_SCTP_EV_COOKIE_ACK] = { S_ES, S_I1, S_IN, S_ES, S_ES, S_CW, S_ES,
 			S_ES, S_ES, S_SS, S_SR, S_SA, S_RJ, S_CL },
 		[LVS_SCTP_EV_SHUTDOWN] = { S_SR, S_I1, S_IN, S_CS, S_CR, S_CW, S_CO,
@@ -139,7 +139,7 @@ static const u8 lvs_sctp_table[LVS_DIRS][LVS_SCTP_EVENTS][LVS_SCTP_STATES] = {
 		[LVS_SCTP_EV_SHUTDOWN_COMPLETE] = { S_CL, S_CL, S_CL, S_CL, S_CL, S_CW, S_CO,
 			S_CE, S_ES, S_SS, S_CL, S_CL, S_RJ, S_CL },
 		[LVS_SCTP_EV_ERROR] = { S_CL, S_I1, S_IN, S_CS, S_CR, S_CW, S_CO,
-			S_CL, S_ES, S_SS, S_SR, S_SA, S_RJ, S_CL },
+			S_CE, S_ES, S_SS, S_SR, S_SA, S_RJ, S_CL },
 		[LVS_SCTP_EV_ABORT] = { S_CL, S_CL, S_CL, S_CL, S_CL, S_RJ, S_CL,
 			S_CL, S_CL, S_CL, S_CL, S_CL, S_CL, S_CL },
 	},
@@ -189,6 +189,17 @@ static enum lvs_sctp_event lvs_sctp_chunk_event(u8 type)
 }
 
 enum { LVS_SCTP_COMMON = 12, LVS_SCTP_CHUNK = 4, LVS_SCTP_CT_ABORT = 6 };
+
+bool lvs_sctp_opening(const struct lvs_buf *buf, u32 off, enum lvs_sctp_event *ev)
+{
+	u8 copy[LVS_SCTP_CHUNK];
+	const u8 *chunk = lvs_peek(buf, off + LVS_SCTP_COMMON, sizeof(copy), copy);
+
+	if (!chunk)
+		return false;
+	*ev = lvs_sctp_chunk_event(chunk[0]);
+	return true;
+}
 
 bool lvs_sctp_event(const struct lvs_buf *buf, u32 off, enum lvs_sctp_event *ev)
 {

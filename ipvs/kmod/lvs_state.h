@@ -58,7 +58,9 @@ enum lvs_sctp_event {
 
 /* @flags is byte 13 of the TCP header. */
 enum lvs_tcp_event lvs_tcp_event(u8 flags);
-/* Of the chunk list at @off; false when there is no whole chunk header. */
+/* What the chunk list at @off begins with; false when there is no whole chunk header. */
+bool lvs_sctp_opening(const struct lvs_buf *buf, u32 off, enum lvs_sctp_event *ev);
+/* What it means to a connection there is. */
 bool lvs_sctp_event(const struct lvs_buf *buf, u32 off, enum lvs_sctp_event *ev);
 
 u8 lvs_tcp_next(enum lvs_dir dir, enum lvs_tcp_event ev, u8 state, bool secure);

@@ -73,13 +73,16 @@ u32 lvs_tunnel_mtu(const struct lvs_dest *dest, u32 path_mtu)
 
 static int lvs_gso_type(const struct lvs_outer *o)
 {
+	int inside = o->af == AF_INET ? SKB_GSO_IPXIP4 : SKB_GSO_IPXIP6;
+
 	switch (o->type) {
 	case IP_VS_CONN_F_TUNNEL_TYPE_GUE:
-		return o->csum ? SKB_GSO_UDP_TUNNEL_CSUM : SKB_GSO_UDP_TUNNEL;
+		/* A packet inside a packet, to those who cut what UDP carries. */
+		return inside | (o->csum ? SKB_GSO_UDP_TUNNEL_CSUM : SKB_GSO_UDP_TUNNEL);
 	case IP_VS_CONN_F_TUNNEL_TYPE_GRE:
 		return o->csum ? SKB_GSO_GRE_CSUM : SKB_GSO_GRE;
 	default:
-		return o->af == AF_INET ? SKB_GSO_IPXIP4 : SKB_GSO_IPXIP6;
+		return inside;
 	}
 }
 
@@ -225,6 +228,8 @@ static unsigned int lvs_encapsulate(struct lvs_ctx *x, struct dst_entry *dst, st
 	skb_set_transport_header(skb, (int)x->pkt.l4);
 	if (iptunnel_handle_offloads(skb, lvs_gso_type(o)))
 		return NF_DROP;
+	/* What cuts a large packet up measures our headers up to there. */
+	skb_set_inner_mac_header(skb, skb_inner_network_offset(skb));
 	proto = lvs_push_tunnel(skb, o);
 	skb->ipvs_property = 1;
 	if (x->hook == NF_INET_LOCAL_IN) {
@@ -242,11 +247,14 @@ static unsigned int lvs_encapsulate(struct lvs_ctx *x, struct dst_entry *dst, st
 	return NF_STOLEN;
 }
 
-/* Inner packets are kept whole as far as the sender asked for it. */
-static bool lvs_tunnel_fits(struct lvs_ctx *x, u32 mtu)
+/* Inner packets are kept whole as far as the sender asked for it.  Over an IPv6
+ * path too narrow for the least IPv6 packet the outer one goes in pieces (RFC 2473). */
+static bool lvs_tunnel_fits(struct lvs_ctx *x, u16 outer_af, u32 mtu)
 {
 	bool v4 = x->pkt.af == AF_INET;
 
+	if (!v4 && outer_af == AF_INET6 && mtu)
+		mtu = max_t(u32, mtu, LVS_MTU_MIN6);
 	if (mtu < (v4 ? LVS_MTU_MIN4 : LVS_MTU_MIN6))
 		return false;
 	return !lvs_too_big(x, mtu, READ_ONCE(x->ns->sysctl.pmtu_disc));
@@ -273,7 +281,7 @@ unsigned int lvs_xmit_tunnel(struct lvs_ctx *x, struct lvs_conn *cp)
 	o.port = READ_ONCE(dest->tun_port);
 	o.csum = lvs_tunnel_sums(dest);
 	o.daddr = dest->server.addr;
-	if (!lvs_take_hop(x) || !lvs_tunnel_fits(x, lvs_tunnel_mtu(dest, dst_mtu(dst))))
+	if (!lvs_take_hop(x) || !lvs_tunnel_fits(x, o.af, lvs_tunnel_mtu(dest, dst_mtu(dst))))
 		return NF_DROP;
 	lvs_outer_from_inner(x, &o);
 	/* The outer packet is a flow of its own, tracked like any. */

@@ -350,8 +350,13 @@ static noinline unsigned int lvs_xmit_other(struct lvs_ctx *x, struct lvs_conn *
 		return NF_ACCEPT;
 	case IP_VS_CONN_F_TUNNEL:
 		return lvs_xmit_tunnel(x, cp);
-	default:
+	case IP_VS_CONN_F_MASQ:
+	case IP_VS_CONN_F_DROUTE:
+	case IP_VS_CONN_F_BYPASS:
 		return lvs_xmit_bypass(x, cp);
+	default:
+		/* A number that is no method: nobody sends it on. */
+		return NF_ACCEPT;
 	}
 }
 

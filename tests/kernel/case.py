@@ -220,7 +220,7 @@ class Case:
     def _harvest(self, sent: list[str], link: str, note: str) -> list[bytes]:
         out = self.director.harvest()
         self.record(op="send", link=link, sent=sent, out=out, note=note)
-        return [bytes.fromhex(data)[stage.VNET_HEADER + 14:] for _, data in out]
+        return [wire.completed(bytes.fromhex(data))[14:] for _, data in out]
 
     def local(self, packet: bytes) -> list[bytes]:
         """The director itself sends this packet."""

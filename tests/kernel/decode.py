@@ -12,7 +12,7 @@ import struct
 import nl
 import wire
 
-VNET_HEADER = 10
+GUE_PORTS = (6080, 6081, 6666)  # of our servers
 
 
 def text_address(packed: bytes) -> str:
@@ -29,16 +29,11 @@ def mac(packed: bytes) -> str:
     return packed.hex(":")
 
 
-def completed(data: bytes) -> bytes:
-    """The frame as it is on the wire: a checksum left to the driver is filled in. Those of GSO packets are made later."""
-    flags, gso, _, _, start, offset = struct.unpack_from("=BBHHHH", data)
-    frame = data[VNET_HEADER:]
-    place = start + offset
-    if not flags & 1 or gso or place + 2 > len(frame):
-        return frame
-    if offset == 8 and frame[12:14] == b"\x08\x00" and frame[23] == wire.SCTP:
-        return frame[:place] + struct.pack("<I", wire.crc32c(frame[start:place] + bytes(4) + frame[place + 4:])) + frame[place + 4:]
-    return frame[:place] + struct.pack("!H", wire.internet_checksum(frame[start:]) or 0xFFFF) + frame[place + 2:]
+def piece(protocol: int, data: bytes, first: bool) -> str:
+    """A fragment's octets; the port that a tunnel hashes, and the sum that has it in, are the same for nobody."""
+    if first and protocol == wire.UDP and len(data) >= 8 and struct.unpack_from("!H", data, 2)[0] in GUE_PORTS:
+        return f"hashed {data[2:6].hex()} {'sum' if any(data[6:8]) else 'no sum'} {data[8:].hex()}"
+    return data.hex()
 
 
 class Frames:
@@ -59,7 +54,7 @@ class Frames:
     def frame(self, text: str):
         """A comparable form, or None for what belongs to no case (neighbour and group housekeeping)."""
         data = bytes.fromhex(text)
-        vnet, frame = struct.unpack_from("=BBHHHH", data), completed(data)
+        vnet, frame = struct.unpack_from("=BBHHHH", data), wire.completed(data)
         kind, body = frame[12:14], frame[14:]
         out = {"to": mac(frame[:6]), "from": mac(frame[6:12])}
         if vnet[1]:
@@ -100,7 +95,7 @@ class Frames:
             out["captured"] = len(data)
         body = data[length:total]
         if fragment & 0x3FFF:
-            return {**out, "data": body.hex()}
+            return {**out, "data": piece(protocol, body, not fragment & 0x1FFF)}
         return {**out, **self.transport(protocol, body, data[12:16], data[16:20], partial, whole)}
 
     def ip6(self, data: bytes, partial: bool, whole: bool = True) -> dict | None:
@@ -110,7 +105,7 @@ class Frames:
         body, extensions = data[40:40 + total], []
         if whole and total + 40 != len(data):
             out["captured"] = len(data)
-        fragmented = False
+        fragmented = first = False
         while after in (wire.HOP_BY_HOP, wire.ROUTING, wire.DESTINATION, wire.FRAGMENT) and len(body) >= 8:
             size = 8 if after == wire.FRAGMENT else 8 * (body[1] + 1)
             content = body[1:size].hex()
@@ -118,7 +113,8 @@ class Frames:
                 content = content[:6] + (body[4:8].hex() if body[4:8] in self.known else "new")
             extensions.append(f"{after}:{content}")
             if after == wire.FRAGMENT:
-                fragmented = bool(struct.unpack_from("!H", body, 2)[0] & 0xFFF9)
+                where = struct.unpack_from("!H", body, 2)[0]
+                fragmented, first = bool(where & 0xFFF9), not where & 0xFFF8
             after, body = body[0], body[size:]
         if extensions:
             out["extensions"] = extensions
@@ -126,7 +122,7 @@ class Frames:
         if after == wire.ICMP6 and body[:1] and 130 <= body[0] <= 143 and body[0] not in (138, 139, 140):
             return None
         if fragmented:
-            return {**out, "data": body.hex()}
+            return {**out, "data": piece(after, body, first)}
         return {**out, **self.transport(after, body, data[8:24], data[24:40], partial, whole)}
 
     def transport(self, protocol: int, data: bytes, source: bytes, target: bytes, partial: bool, whole: bool) -> dict:
@@ -157,7 +153,7 @@ class Frames:
         out = {"sport": sport, "dport": dport, "length": length, "data": body.hex()}
         if not checksum:
             out["no_checksum"] = True
-        if dport in (6080, 6081, 6666):  # the ports of our GUE servers
+        if dport in GUE_PORTS:
             out.update(sport="hashed" if sport else 0, gue=body[:4].hex(), data="",
                        inner=self.any_ip(body[4 * (1 + (body[0] & 31)):], False, whole))
             options = body[4:4 * (1 + (body[0] & 31))]

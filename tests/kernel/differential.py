@@ -12,9 +12,11 @@ DIR/stock-0.json in place of a machine.
 
 import argparse
 import io
+import json
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -39,6 +41,10 @@ def transcribe(ipvs: str, kernel: str, patterns: list[str], target: Path, timeou
     if done.returncode:
         raise SystemExit(f"the run on {ipvs} ended with status {done.returncode}; the end of {log}:\n"
                          + "\n".join(log.read_text(errors="replace").splitlines()[-30:]))
+    with open(target, encoding="utf-8") as file:
+        version = json.loads(deque(file, 1)[0])["version"]
+    if version.startswith("lvsd") != (ipvs == "bundled"):
+        raise SystemExit(f"the machine for {ipvs} has loaded the other module: version {version!r}")
     return compare.load(target)
 
 

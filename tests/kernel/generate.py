@@ -259,7 +259,8 @@ def mutated(t, random) -> None:
 
 
 def canonical(packet: bytes) -> bytes:
-    """A captured packet without what the kernel chose at random, so that what quotes it is the same every time."""
+    """A captured packet without what the kernel chose at random or may choose (a sum for UDP that had none), so that
+    what quotes it is the same every time."""
     if packet[0] >> 4 == 6:
         packet = packet[:1] + bytes([packet[1] & 0xF0, 0, 0]) + packet[4:]
         protocol, begin = packet[6], 40
@@ -269,8 +270,9 @@ def canonical(packet: bytes) -> bytes:
             packet = packet[:4] + b"\x77\x77" + packet[6:]
         head = packet[:10] + b"\0\0" + packet[12:begin]
         packet = head[:10] + struct.pack("!H", wire.internet_checksum(head)) + packet[12:]
-    if protocol == wire.UDP and packet[begin + 2:begin + 4] == struct.pack("!H", 6080):
-        packet = packet[:begin] + b"\xc0\0" + packet[begin + 2:begin + 6] + b"\0\0" + packet[begin + 8:]
+    if protocol == wire.UDP and len(packet) >= begin + 8:
+        source = b"\xc0\0" if packet[begin + 2:begin + 4] == struct.pack("!H", 6080) else packet[begin:begin + 2]
+        packet = packet[:begin] + source + packet[begin + 2:begin + 6] + b"\0\0" + packet[begin + 8:]
     return packet
 
 

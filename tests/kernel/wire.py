@@ -184,3 +184,19 @@ def fragments6(packet: bytes, size: int, ident: int = 0x424242) -> list[bytes]:
         head = b"\0" + struct.pack("!HI", begin | int(more), ident)
         out.append(ip6(source, target, raw(after, body[begin:begin + size]), ttl=packet[7], extensions=[(FRAGMENT, head)]))
     return out
+
+
+VNET_HEADER = 10
+
+
+def completed(data: bytes) -> bytes:
+    """A captured frame as it is on the wire: a checksum left to the driver is filled in. Those of GSO packets are made
+    later."""
+    flags, gso, _, _, start, offset = struct.unpack_from("=BBHHHH", data)
+    frame = data[VNET_HEADER:]
+    place = start + offset
+    if not flags & 1 or gso or place + 2 > len(frame):
+        return frame
+    if offset == 8 and frame[12:14] == b"\x08\x00" and frame[23] == SCTP:
+        return frame[:place] + struct.pack("<I", crc32c(frame[start:place] + bytes(4) + frame[place + 4:])) + frame[place + 4:]
+    return frame[:place] + struct.pack("!H", internet_checksum(frame[start:]) or 0xFFFF) + frame[place + 2:]

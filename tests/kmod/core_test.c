@@ -298,10 +298,12 @@ static void test_sctp(void)
 	p[15] = 4;
 	p[16] = 6;
 	CHECK(lvs_sctp_event(&b, 0, &ev) && ev == LVS_SCTP_EV_ABORT);
+	/* Whether it begins something is told by the first chunk alone. */
+	CHECK(lvs_sctp_opening(&b, 0, &ev) && ev == LVS_SCTP_EV_COOKIE_ECHO);
 	p[16] = 0;
 	CHECK(lvs_sctp_event(&b, 0, &ev) && ev == LVS_SCTP_EV_COOKIE_ECHO);
 	b.len = 15;
-	CHECK(!lvs_sctp_event(&b, 0, &ev));
+	CHECK(!lvs_sctp_event(&b, 0, &ev) && !lvs_sctp_opening(&b, 0, &ev));
 	s = lvs_sctp_next(LVS_DIR_IN, LVS_SCTP_EV_INIT, s);
 	CHECK(s == LVS_SCTP_INIT1);
 	s = lvs_sctp_next(LVS_DIR_OUT, LVS_SCTP_EV_INIT_ACK, s);
@@ -310,6 +312,11 @@ static void test_sctp(void)
 	CHECK(s == LVS_SCTP_COOKIE_REPLIED);
 	s = lvs_sctp_next(LVS_DIR_OUT, LVS_SCTP_EV_COOKIE_ACK, s);
 	CHECK(s == LVS_SCTP_ESTABLISHED && lvs_state_active(IPPROTO_SCTP, s));
+	/* With only one side to be seen, an echoed cookie stays that until it is acknowledged. */
+	CHECK(lvs_sctp_next(LVS_DIR_IN_ONLY, LVS_SCTP_EV_COOKIE_ECHO, LVS_SCTP_COOKIE_ECHOED) ==
+	      LVS_SCTP_COOKIE_ECHOED);
+	CHECK(lvs_sctp_next(LVS_DIR_IN_ONLY, LVS_SCTP_EV_ERROR, LVS_SCTP_COOKIE_ECHOED) ==
+	      LVS_SCTP_COOKIE_ECHOED);
 }
 
 /* Every cell is a state of its protocol, for all inputs. */
@@ -556,8 +563,13 @@ static void test_rate_sleep(void)
 	for (avg = 1; avg < 1ULL << 55; avg = avg * 3 + 1) {
 		step = avg;
 		for (idle = 0; idle <= LVS_RATE_FORGET; idle++) {
-			u64 at_once = lvs_sleep(avg, idle);
+			struct lvs_rates all = { avg, avg, avg, avg, avg };
+			u64 at_once;
 
+			lvs_sleep(&all, idle);
+			at_once = all.cps;
+			CHECK(all.inpps == at_once && all.outpps == at_once);
+			CHECK(all.inbps == at_once && all.outbps == at_once);
 			CHECK(at_once + 1 + (avg >> 28) >= step && at_once <= step + 4 + (avg >> 28));
 			step = lvs_blend(step, 0);
 		}
