@@ -34,7 +34,11 @@ def bundled(kernel: Kernel) -> Path:
     with kernels.cache_lock():
         if not (tree / "modules.dep.bin").exists():
             _build(SOURCE, headers, place / "build")
-            _assemble(kernel, place / "build", tree)
+            # Elsewhere first: cut off halfway it would be a tree that loads the kernel's own.
+            unfinished = place / "new"
+            _assemble(kernel, place / "build", unfinished / "lib/modules" / kernel.version)
+            shutil.rmtree(place / "lib", ignore_errors=True)
+            (unfinished / "lib").rename(place / "lib")
     return tree
 
 

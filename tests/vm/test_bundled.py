@@ -2,11 +2,13 @@
 """lvsd on our own module, and the module as the tools see it."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 LAB = {"ipvs": "bundled"}
+TESTS = Path(__file__).resolve().parents[1]
 
 
 def sh(command):
@@ -54,6 +56,19 @@ def test_a_link_goes_while_servers_are_behind_it(two_ends, vip, server, method):
     assert "80" in sh("ip netns exec near ipvsadm -Lnc").splitlines()[-1]
     subprocess.run(["ip", "-n", "near", "link", "del", "to0"], check=True, timeout=60)
     assert "waiting for to0" not in sh("dmesg")
+
+
+@pytest.mark.limit(300)
+def test_generation_events_and_batches():
+    """Of our second family; without services in this namespace, and none are left."""
+    sh("ipvsadm -C")
+    told = sh(f"{sys.executable} {TESTS}/kmod/events_check.py")
+    assert "FAIL" not in told and told.count("ok ") > 30, told
+
+
+@pytest.mark.limit(300)
+def test_batches_under_traffic():
+    assert "none of them lost" in sh(f"{sys.executable} {TESTS}/kernel/batches.py --seconds 4")
 
 
 def test_it_goes_and_comes_back():
