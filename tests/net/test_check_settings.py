@@ -15,6 +15,8 @@ from labkit import topology
 from labkit.director import Director
 from labkit.waiting import wait_for
 
+LAB = {"when": "whole"}
+
 SMALL = topology.dr(directors=1, servers=1, clients=0)
 PEERS = Path(__file__).with_name("_peers.py")
 

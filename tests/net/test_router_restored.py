@@ -10,6 +10,8 @@ from labkit.routers import DIRECTORS, VIP, VIP6, config, everything_is_there, ho
     with_everything
 from labkit.waiting import wait_for
 
+LAB = {"when": "whole"}
+
 
 @pytest.fixture
 def cluster(make_cluster):

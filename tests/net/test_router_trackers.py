@@ -12,6 +12,8 @@ from labkit.director import Director
 from labkit.routers import DIRECTORS, VIP, config, holds, instance, wait_master
 from labkit.waiting import wait_for
 
+LAB = {"when": "whole"}
+
 
 @pytest.fixture
 def cluster(make_cluster):

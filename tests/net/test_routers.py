@@ -14,6 +14,8 @@ from labkit.routers import DIRECTORS, VIP, VIP6, config, everything_is_there, ho
     wait_master, with_everything
 from labkit.waiting import wait_for
 
+LAB = {"when": "whole"}
+
 
 @pytest.fixture
 def cluster(make_cluster):

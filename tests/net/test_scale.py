@@ -10,6 +10,8 @@ from labkit import topology
 from labkit.director import Director
 from labkit.waiting import wait_for
 
+LAB = {"when": "whole"}
+
 ALONE = topology.dr(directors=1, servers=0, clients=1)
 SERVICES, SERVERS = 2000, 5
 INTERVAL_MS = 200

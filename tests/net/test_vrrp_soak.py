@@ -4,6 +4,8 @@
 import importlib.util
 from pathlib import Path
 
+LAB = {"when": "whole"}
+
 BENCH = Path(__file__).resolve().parents[1] / "bench" / "vrrp_soak.py"
 
 
