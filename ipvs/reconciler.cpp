@@ -93,9 +93,11 @@ void Reconciler::perform(Effects effects) {
 
 void Reconciler::read(const StartRead& effect) {
     kernel_.read(effect.scope,
-                 [weak = std::weak_ptr(self_)](Result<Table> table, std::optional<Generation> generation) {
+                 [weak = std::weak_ptr(self_), begun = monotonic_now(), whole = !effect.scope](
+                     Result<Table> table, std::optional<Generation> generation) {
                      const auto self = weak.lock();
                      if (!self) return;
+                     if (table) (*self)->events_(WasRead{monotonic_now() - begun, whole});
                      Effects effects;
                      const bool good = table.has_value();
                      (*self)->machine_.on_read(monotonic_now(), std::move(table), generation, effects);

@@ -22,7 +22,11 @@ namespace lvs::ipvs {
 struct NotStored {  // the notes of what is ours could not be read or written; going on without
     Error error;
 };
-using ReconcileEvent = std::variant<Applied, Drifted, Troubled, Recovered, NotStored>;
+struct WasRead {  // the kernel's table, or some services of it
+    Duration took{};
+    bool whole = false;
+};
+using ReconcileEvent = std::variant<Applied, Drifted, Troubled, Recovered, NotStored, WasRead>;
 
 class Reconciler {
 public:

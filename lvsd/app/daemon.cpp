@@ -279,6 +279,7 @@ void Daemon::ask_ipvs_version() {
 
 void Daemon::on_ipvs(const ipvs::ReconcileEvent& event) {
     measure_kernel(event);
+    if (std::holds_alternative<ipvs::WasRead>(event)) return;
     const auto now = state::WallTime(Duration(wall_clock_ns()));
     if (const auto* applied = std::get_if<ipvs::Applied>(&event)) {
         tell(event_of(*applied));

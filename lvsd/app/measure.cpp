@@ -67,6 +67,8 @@ void Daemon::measure_kernel(const ipvs::ReconcileEvent& event) {
         stats_.apply_duration.observe(applied->took);
         stats_.commands += applied->commands;
     }
+    if (const auto* read = std::get_if<ipvs::WasRead>(&event))
+        (read->whole ? stats_.read_duration : stats_.read_part_duration).observe(read->took);
     if (std::holds_alternative<ipvs::Troubled>(event)) ++stats_.apply_failures;
 }
 

@@ -78,6 +78,12 @@ constexpr std::array kDaemon{
     Family<DaemonRow>{"lvsd_ipvs_apply_duration_seconds", kHistogram,
                       "From the first request to the kernel to its last answer.",
                       [](Samples& out, const DaemonRow& row) { out.add(row.stats.apply_duration); }},
+    Family<DaemonRow>{"lvsd_ipvs_read_duration_seconds", kHistogram,
+                      "Reading the kernel's table: the whole, or some of its services.",
+                      [](Samples& out, const DaemonRow& row) {
+                          out.add(row.stats.read_duration, label("scope", "whole"));
+                          out.add(row.stats.read_part_duration, label("scope", "part"));
+                      }},
     // the checks
     Family<DaemonRow>{"lvsd_checker_up", kGauge, "1 if every process that runs checks is running.",
                       [](Samples& out, const DaemonRow& row) {

@@ -75,6 +75,8 @@ struct Stats {
     std::uint64_t checks_unchecked = 0;  // not carried out: a fault on our side
     Histogram plan_duration;             // engine and difference, without the kernel
     Histogram apply_duration;            // from the first request to the kernel to the last answer
+    Histogram read_duration;             // reading the kernel's whole table
+    Histogram read_part_duration;        // reading some services of it
     std::uint64_t commands = 0;          // to the kernel
     std::uint64_t apply_failures = 0;
     Histogram loop_delay;  // how late the main loop serves a timer

@@ -5,7 +5,8 @@ probe stream tells the gap.
 Two routers with priorities 150 and 100 and adverts every 10 ms, natively in namespaces, idle and with eight processes
 that burn the CPUs; ours and, beside it, Debian's keepalived with the same timers and real-time priority. The probe and
 its echo run at real-time priority too, so that the gap is that of the failover and not of the probe.
-LVSD_BENCH_ROUNDS says how often (100). How much one speaker carries is in vrrp_scale, ten minutes under load in vrrp_soak.
+Undisturbed are the rounds in which the machine itself never stood still (_stalls.py). LVSD_BENCH_ROUNDS says how often
+(100). How much one speaker carries is in vrrp_scale, ten minutes under load in vrrp_soak.
 """
 
 import json
@@ -16,10 +17,14 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from labkit import topology
 from labkit.cluster import Cluster
 from labkit.waiting import wait_for
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import _stalls  # noqa: E402 (the path comes first)
 
 HELP = "VRRP failover with 10 ms adverts (crash, stop, priority): gap in ms, idle and loaded, beside keepalived"
 
@@ -180,9 +185,21 @@ def measure(daemon_type, binaries, rounds: int, hogs: int, one=one_round) -> dic
         wait_for(lambda: '"received"' in probe.output() and '"received": 0' not in probe.output(), 10, "answers")
         for number in range(hogs):
             cluster["c1"].start(f"hog{number}", [sys.executable, "-c", "while True: pass"])
-        gaps = [one(cluster, daemon, running, probe) for _ in range(rounds)]
-    return {"what": daemon.name, "how": HOW[one], "hogs": hogs, "rounds": rounds, "min_ms": min(gaps), "median_ms": statistics.median(gaps),
-            "p99_ms": statistics.quantiles(gaps, n=100, method="inclusive")[98], "max_ms": max(gaps)}
+        probes = _stalls.start(cluster["c1"])
+        told = []
+        for _ in range(rounds):
+            begun = time.time()
+            told.append((begun, one(cluster, daemon, running, probe), time.time()))
+        still = _stalls.found(probes)
+    gaps = [gap for _, gap, _ in told]
+    calm = [gap for begun, gap, ended in told if not any(since < ended and until > begun for since, until in still)]
+    return {"what": daemon.name, "how": HOW[one], "hogs": hogs, "rounds": rounds, "min_ms": min(gaps),
+            "median_ms": statistics.median(gaps), "p99_ms": p99(gaps), "max_ms": max(gaps), "undisturbed": len(calm),
+            "p99_undisturbed_ms": p99(calm) if len(calm) > 1 else "-"}
+
+
+def p99(gaps) -> float:
+    return statistics.quantiles(gaps, n=100, method="inclusive")[98] if len(gaps) > 1 else gaps[0]
 
 
 HOW = {one_round: "crash", one_stop: "stop", one_priority: "priority"}

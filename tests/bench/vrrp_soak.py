@@ -15,6 +15,9 @@ from labkit.cluster import Cluster
 from labkit.director import Director
 from labkit.waiting import wait_for
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import _stalls  # noqa: E402 (the path comes first)
+
 HELP = "VRRP under load for ten minutes: false failovers (LVSD_SOAK_SECONDS)"
 
 HOGS = 8
@@ -52,12 +55,6 @@ def moves(director) -> list[float]:
     return [json.loads(line)["time_us"] / 1e6 for line in told.splitlines()]
 
 
-def stalls(probes) -> list[tuple[float, float]]:
-    """From when to when the machine stood still."""
-    told = [json.loads(line) for probe in probes for line in probe.output().splitlines()]
-    return [(one["to"] - one["ms"] / 1000, one["to"]) for one in told]
-
-
 def healthy(director) -> int:
     return sum(state == "up" for state in director.servers("web").values())
 
@@ -83,15 +80,13 @@ def soak(seconds: float, interval: str, hogs: int) -> dict:
             wait_for(lambda director=director: healthy(director) == CHECKS, 60, "every server is up")
         for number in range(hogs):
             client.start(f"hog{number}", [sys.executable, "-c", "while True: pass"])
-        here = Path(__file__).resolve().parent
-        probes = [client.start(f"stalls{cpu}", ["/usr/bin/python3", here / "_stalls.py", str(cpu)])
-                  for cpu in sorted(os.sched_getaffinity(0))]
+        probes = _stalls.start(client)
         begun, start, reloads = time.time(), time.monotonic(), 0
         while time.monotonic() < start + seconds:
             reloads += 1
             one_more_reload(first, config(cluster.topology, 150, interval, reloads))
             wait_for(lambda: time.monotonic() >= start + reloads, 10, "the next second", interval=0.1)
-        still = stalls(probes)
+        still = _stalls.found(probes)
         moved = [at for director in (first, second) for at in moves(director) if at >= begun]
         excused = [at for at in moved if any(since - 0.1 <= at <= until + 0.2 for since, until in still)]
         return {"seconds": int(seconds), "interval": interval, "hogs": hogs, "reloads": reloads,

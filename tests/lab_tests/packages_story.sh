@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What an administrator does with the packages, from the first start to the purge. Runs in a machine that has them
-# installed; prints "the end" when every line went as it should.
+# installed and enabled, with an interface that is not there yet; prints "the end" when every line went as it should.
 set -eu
 
 trap '[ $? = 0 ] || journalctl -u lvsd --no-pager -n 40' EXIT
@@ -21,6 +21,31 @@ is() {
         sleep 0.1
     done
 }
+
+# order FIRST THEN: by systemd's clock the one was up before the other was started.
+order() {
+    first=$(systemctl show --value -p ActiveEnterTimestampMonotonic "$1")
+    then=$(systemctl show --value -p InactiveExitTimestampMonotonic "$2")
+    [ "$first" -gt 0 ] && [ "$first" -le "$then" ] || fail "$2 started at $then us, $1 was up at $first us"
+}
+
+echo "--- it came with the boot, in its place, and waits for its interface"
+is "systemctl is-active lvsd" active
+order systemd-modules-load.service lvsd.service
+order systemd-sysctl.service lvsd.service
+is "cat /sys/module/ip_vs/version" "lvsd*"
+is "lvsctl routers" "*waiting*"
+modprobe dummy
+ip link add eth7 type dummy
+ip link set eth7 up multicast on arp on
+ip address add 192.0.2.1/24 dev eth7
+is "lvsctl routers" "*master*"
+is "ip -brief address show eth7" "*192.0.2.10/24*"
+is "journalctl -u lvsd LVSD_TO=master --no-pager -o cat" "*web*master*"
+ip link del eth7
+is "lvsctl routers" "*waiting*"
+systemctl stop lvsd
+systemctl disable lvsd 2>&1
 
 echo "--- first start"
 systemctl daemon-reload

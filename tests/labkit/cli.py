@@ -113,9 +113,10 @@ def _add_test(commands) -> None:
         description="Builds, runs the tests, prints a line for each and at the end `N passed, N failed` (and "
         "`, N skipped`). Exits 0 only if none failed. Logs stay in build/test-logs.")
     parser.add_argument("--quick", action="store_true", help="only what needs no virtual machine")
+    parser.add_argument("--long", action="store_true", help="also what takes many minutes, for before a release")
     parser.add_argument("pattern", nargs="?", default="", metavar="PATTERN",
                         help="only tests with this regular expression in their id, such as net/ or vrrp")
-    parser.set_defaults(function=lambda options: testing.run(options.quick, options.pattern))
+    parser.set_defaults(function=lambda options: testing.run(options.quick, options.long, options.pattern))
 
 
 def _add_bench(commands) -> None:

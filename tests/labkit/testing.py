@@ -9,6 +9,9 @@
            "icount": True, "timeout": 900}
     lab    pytest in tests/lab_tests: tests of the lab itself that boot machines
 
+A file of pytest that says LAB = {"when": "long"} takes many minutes and is run with --long only; one of net that says
+"when": "whole" takes more than some seconds and waits for the whole run. A run that leaves files out says so.
+
 A test's id is SUITE/NAME; the pattern is searched in it. Logs are kept in build/test-logs.
 """
 
@@ -68,7 +71,7 @@ class Tally:
         return 1 if failed or not self.results else 0
 
 
-def run(quick: bool, pattern: str) -> int:
+def run(quick: bool, long: bool, pattern: str) -> int:
     try:
         wanted = re.compile(pattern)
     except re.error as error:
@@ -78,6 +81,7 @@ def run(quick: bool, pattern: str) -> int:
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)
     tally = Tally()
+    when = "quick" if quick else "long" if long else "whole"
     suites = [suite for suite in (QUICK if quick else SUITES) if _may_match(pattern, suite)]
     if build.has_sources():
         if "unit" in suites:
@@ -87,7 +91,7 @@ def run(quick: bool, pattern: str) -> int:
         if suite == "unit":
             _unit(tally, wanted, quick)
         else:
-            RUNNERS[suite](tally, wanted)
+            RUNNERS[suite](tally, wanted, when)
     return tally.finish(time.monotonic() - started)
 
 
@@ -101,23 +105,24 @@ def _unit(tally: Tally, wanted, quick: bool) -> None:
     ctest_suite("unit", BUILD / "asan", tally, wanted, quick)
 
 
-def _lint(tally: Tally, wanted) -> None:
+def _lint(tally: Tally, wanted, _) -> None:
     lint_suite("lint", TESTS / "lint", tally, wanted)
 
 
-def _net(tally: Tally, wanted) -> None:
-    for file in _files("net"):
+def _net(tally: Tally, wanted, when: str) -> None:
+    for file in _files("net", when):
         pytest_suite("net", file, tally, wanted, _python_command, _environment())
 
 
-def _lab(tally: Tally, wanted) -> None:
-    for file in _files("lab_tests"):
+def _lab(tally: Tally, wanted, when: str) -> None:
+    for file in _files("lab_tests", when):
         pytest_suite("lab", file, tally, wanted, _python_command, _environment())
 
 
-def _vm(tally: Tally, wanted) -> None:
-    for file in _files("vm"):
+def _vm(tally: Tally, wanted, when: str) -> None:
+    for file in _files("vm", when):
         needs = needs_of(file)
+        needs.pop("when", None)
         for kernel in needs.pop("kernels", ["6.1", "6.12"]):
             options = _machine_options({"kernel": kernel, **needs})
             pytest_suite(f"vm-{kernel}", file, tally, wanted,
@@ -131,7 +136,8 @@ RUNNERS = {"lint": _lint, "net": _net, "vm": _vm, "lab": _lab}
 def needs_of(file: Path) -> dict:
     """The file's LAB literal; read without running the file, which may only make sense inside the machine."""
     for statement in ast.parse(file.read_text()).body:
-        if isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", "") == "LAB":
+        if isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", "") == "LAB" and \
+                isinstance(statement.value, ast.Dict):
             return ast.literal_eval(statement.value)
     return {}
 
@@ -146,8 +152,19 @@ def _machine_options(needs: dict) -> list[str]:
     return options
 
 
-def _files(directory: str) -> list[Path]:
-    return sorted((TESTS / directory).glob("test_*.py"))
+WHEN = ("quick", "whole", "long")  # each runs what those before it do
+
+
+def _files(directory: str, when: str) -> list[Path]:
+    out = []
+    for file in sorted((TESTS / directory).glob("test_*.py")):
+        wants = needs_of(file).get("when", "quick" if directory == "net" else "whole")
+        if WHEN.index(wants) <= WHEN.index(when):
+            out.append(file)
+        else:
+            how = {"whole": "tests/lab test", "long": "tests/lab test --long"}[wants]
+            print(f"left out  tests/{directory}/{file.name}: {how}", flush=True)
+    return out
 
 
 def _python_command(arguments: list[str]) -> list[str]:

@@ -10,6 +10,6 @@ spec = importlib.util.spec_from_file_location("stock_control", Path(__file__).wi
 stock = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(stock)
 stock.OURS = True
-ON_OURS = ("test_what_vandals", "test_what_the_kernel", "test_killed", "test_the_module")
+ON_OURS = ("test_what_vandals", "test_what_the_kernel", "test_killed", "test_the_module", "test_more_is_told")
 globals().update({name: value for name, value in vars(stock).items()
                   if name.startswith(ON_OURS) or name in ("lvsd", "tiny_disk")})

@@ -336,3 +336,35 @@ def test_the_module_goes_and_comes_again(lvsd):
         assert lvsd.status()["ipvs"]["module"] == ("lvsd" if OURS else "stock")
     ipvsadm("-D", "-t", "192.0.2.1:80")
     wait_for(lambda: table() == wanted, 2 if OURS else INTERVAL + 5, "and drift is seen as before")
+
+
+def lost_messages(pid):
+    """What the kernel could not tell the process's netlink sockets for want of room (/proc/net/netlink, Drops)."""
+    inodes = {re.sub(r"\D", "", os.readlink(fd)) for fd in Path(f"/proc/{pid}/fd").iterdir()
+              if os.readlink(fd).startswith("socket:")}
+    rows = [line.split() for line in Path("/proc/net/netlink").read_text().splitlines()[1:]]
+    return sum(int(row[8]) for row in rows if row[9] in inodes)
+
+
+@pytest.mark.limit(300)
+def test_more_is_told_than_there_is_room_for(lvsd):
+    """ENOBUFS: what was lost is not known, so everything is looked at."""
+    lvsd.start(TWO)
+    lvsd.settled()
+    wait_for(lambda: table() == TWO_HELD, 30, "the table is written")
+    lvsd.process.send_signal(signal.SIGSTOP)
+    ipvsadm("-D", "-t", "192.0.2.1:80")
+    lines = "".join(f"-a -t {FOREIGN} -r 10.8.{n >> 8}.{n & 255}:443 -g -w 1\n-d -t {FOREIGN} -r 10.8.{n >> 8}.{n & 255}:443\n"
+                    for n in range(256, 1256))
+
+    def overflowed():
+        subprocess.run(["ipvsadm", "-R"], input=lines, text=True, check=True)
+        return lost_messages(lvsd.process.pid) > 0
+
+    if OURS:  # the kernel's own tells nothing, so there is nothing to lose
+        wait_for(overflowed, 240, "messages are lost")
+    ipvsadm("-e", "-t", "192.0.2.2:80", "-r", "10.9.2.1:80", "-m", "-w", "9")
+    lvsd.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: table() == TWO_HELD, 20, "what was lost is made good")
+    ipvsadm("-D", "-t", "192.0.2.2:80")
+    wait_for(lambda: table() == TWO_HELD, 2 if OURS else INTERVAL + 5, "and the next change is heard of")

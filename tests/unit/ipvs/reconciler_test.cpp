@@ -75,6 +75,9 @@ TEST_F(ReconcilerTest, MakesTheKernelAsDesiredAndRepairsIt) {
     fake_.table.clear();
     ASSERT_TRUE(wait([this] { return count<Applied>() == 2; }));
     EXPECT_EQ(count<Drifted>(), 1U);
+    EXPECT_GE(count<WasRead>(), 3U) << "before, to see what was written, and again";
+    EXPECT_TRUE(std::get<WasRead>(events_.front()).whole);
+    EXPECT_GT(std::get<WasRead>(events_.front()).took, 0s);
     EXPECT_TRUE(same_settings(fake_.table, desired));
     EXPECT_TRUE(same_settings(reconciler_->table(), desired));
 }
