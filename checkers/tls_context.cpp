@@ -53,6 +53,10 @@ TlsContext new_context() {
     LVS_ASSERT(context);
     SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
     SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+    // SHA-256 first, which processors have instructions for: a tenth of a shortened handshake.
+    LVS_ASSERT(SSL_CTX_set_ciphersuites(context.get(),
+                                        "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+                                        "TLS_CHACHA20_POLY1305_SHA256") == 1);
     return context;
 }
 

@@ -31,7 +31,7 @@ GROUPS = {
     "compare": ("keepalived",),
     "test": (
         "python3-pytest", "cpio", "ipvsadm", "keepalived", "nginx-light", "curl", "tcpdump", "dbus", "iputils-arping",
-        "nftables", "iptables", "frr", "unbound", "python3-aiosmtpd", "python3-grpcio",
+        "nftables", "iptables", "frr", "unbound", "haproxy", "python3-aiosmtpd", "python3-grpcio",
         "clang-format-14", "openssl", "systemd", "prometheus", "mandoc", "zsh", "fish", "python3-jsonschema",
         "pre-commit", "git", "libglib2.0-bin", "python3-dbus", "polkitd",
     ),
@@ -39,7 +39,7 @@ GROUPS = {
 
 # Packages that bring a service, and the services.
 SERVICES = {"nginx-light": ("nginx",), "frr": ("frr",), "keepalived": ("keepalived",), "ipvsadm": ("ipvsadm",),
-            "prometheus": ("prometheus",), "unbound": ("unbound",)}
+            "prometheus": ("prometheus",), "unbound": ("unbound",), "haproxy": ("haproxy",)}
 
 # Two of ours that Debian cannot install beside another version of theirs.
 RIVALS = {"libboost1.81-dev": "libboost1.74-dev"}

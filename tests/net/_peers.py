@@ -1,11 +1,41 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Small servers for health checks to meet: `python3 _peers.py smtp|grpc|listen PORT [CERTIFICATE KEY]`."""
+"""Small servers for health checks to meet: `python3 _peers.py smtp|grpc|listen PORT [CERTIFICATE KEY]`,
+and one that never ends: `_peers.py flood PORT POLITE ENDLESS...`, what it says in hexadecimal digits."""
 
+import selectors
 import socket
 import ssl
 import sys
 import threading
 import time
+
+
+def flood(words):
+    """On each port: first the polite bytes, then the others over and over, as fast as they are taken."""
+    selector = selectors.DefaultSelector()
+    for port, polite, endless in zip(words[::3], words[1::3], words[2::3]):
+        listener = socket.create_server(("", int(port)), backlog=256)
+        listener.setblocking(False)
+        endless = bytes.fromhex(endless)
+        selector.register(listener, selectors.EVENT_READ, (bytes.fromhex(polite), endless * (1 + 65536 // len(endless))))
+    print("ready", flush=True)
+    while True:
+        for key, _ in selector.select():
+            said, more = key.data
+            try:
+                if more is None:
+                    key.fileobj.send(said)  # what is left over begins anew: it is no more than noise
+                    continue
+                connection, _ = key.fileobj.accept()
+                connection.send(said)
+                connection.setblocking(False)
+                selector.register(connection, selectors.EVENT_WRITE, (more, None))
+            except BlockingIOError:
+                pass
+            except OSError:
+                if more is None:
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()
 
 
 def smtp(port, certificate, key):
@@ -60,6 +90,8 @@ def listen(port):
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "flood":
+        flood(sys.argv[2:])
     kept = {"smtp": smtp, "grpc": grpc, "listen": listen}[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])
     print("ready", flush=True)
     threading.Event().wait()

@@ -197,21 +197,28 @@ def test_workers_share_the_checks_and_one_may_die(cluster, listener):
     pids = children(director, "lvsd-checker")
     assert len(pids) == 2
 
-    os.kill(pids[1], signal.SIGKILL)
-    killed = time.monotonic()
-    wait_for(lambda: worker()["restarts"] == 1 and worker()["running"] == 2, 20, "it was replaced")
-    took = time.monotonic() - killed
-    now = children(director, "lvsd-checker")
-    assert pids[0] in now and pids[1] not in now and len(now) == 2
+    # On a busy machine one try may take longer for reasons of its own: the best of three counts.
+    def best_of_three(number, within, what):
+        best = within
+        for _ in range(3):
+            victim, restarts = children(director, "lvsd-checker")[1], worker()["restarts"]
+            os.kill(victim, number)
+            begun = time.monotonic()
+            wait_for(lambda: worker()["restarts"] > restarts, 30, f"its end was noticed ({what})")
+            noticed = time.monotonic() - begun
+            wait_for(lambda: worker()["running"] == 2, 20, f"it was replaced ({what})")
+            best = min(best, time.monotonic() - begun if number == signal.SIGKILL else noticed)
+            assert victim not in children(director, "lvsd-checker")
+            if best < within:
+                return best
+        raise AssertionError(f"{what}: not within {within} s in three tries")
 
-    os.kill(now[1], signal.SIGSTOP)
-    stopped = time.monotonic()
-    wait_for(lambda: worker()["restarts"] == 2, 30, "the silent one was noticed")
-    silent = time.monotonic() - stopped
-    wait_for(lambda: worker()["running"] == 2, 20, "and replaced")
+    took = best_of_three(signal.SIGKILL, 1.0, "killed")
+    silent = best_of_three(signal.SIGSTOP, 3.5, "stopped")  # 3 s, and the time to ask
     print(f"killed: replaced after {took:.2f} s; stopped: noticed after {silent:.2f} s")
     assert silent > 1.0
-    assert pids[0] in children(director, "lvsd-checker")
+    assert pids[0] in children(director, "lvsd-checker") and len(children(director, "lvsd-checker")) == 2
+    restarts = worker()["restarts"]
 
     # Health stood all the time: one change for each check, the first.
     for number in range(1, 9):
@@ -223,7 +230,7 @@ def test_workers_share_the_checks_and_one_may_die(cluster, listener):
     director.reload(text(3))
     wait_for(lambda: worker()["running"] == 3 and len(children(director, "lvsd-checker")) == 3, 20, "now there are three")
     assert all_up()
-    assert worker()["restarts"] == 2
+    assert worker()["restarts"] == restarts
 
 
 # ---- programs and files ---------------------------------------------------------------------------------------

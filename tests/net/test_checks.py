@@ -32,6 +32,21 @@ http {{
 }}
 """
 
+HAPROXY = """
+global
+    nbthread 1
+defaults
+    mode http
+    timeout client 5s
+    timeout connect 5s
+    timeout server 5s
+frontend all
+    bind :8081 proto h2
+    bind :446 ssl crt {dir}/pair.pem alpn h2,http/1.1
+    http-request return status 503 if { path /busy }
+    http-request return status 200 content-type text/plain string "all is well"
+"""
+
 UNBOUND = """
 server:
     interface: 0.0.0.0
@@ -69,6 +84,10 @@ CHECKS = {
     "https-days": (443, 'kind = "https", ca = "{dir}/ca.pem", min_days = 60',
                    "certificate expires in 29 days, expected at least 60"),
     "https-h2": (444, 'kind = "https", http = "2", ca = "{dir}/ca.pem", body = "is well"', "got 200 with the expected text"),
+    "h2-haproxy": (8081, 'kind = "http", http = "2", body = "is well"', "got 200 with the expected text"),
+    "h2-haproxy-busy": (8081, 'kind = "http", http = "2", path = "/busy"', "expected 200-299, got 503"),
+    "https-h2-haproxy": (446, 'kind = "https", http = "2", ca = "{dir}/ca.pem", body = "is well"',
+                         "got 200 with the expected text"),
     "https-no-h2": (443, 'kind = "https", http = "2", ca = "{dir}/ca.pem"', "ALPN 'h2'"),
     "https-client": (445, 'kind = "https", ca = "{dir}/ca.pem", certificate = "{dir}/client.pem", key = "{dir}/client.key", '
                           'body = "hello CN=lvsd"', "got 200 with the expected text"),
@@ -76,6 +95,14 @@ CHECKS = {
     "tls": (9443, 'kind = "tls", ca = "{dir}/ca.pem", alpn = ["x"]', "TLSv1.2 handshake done"),
     "tls-no-alpn": (9443, 'kind = "tls", ca = "{dir}/ca.pem", alpn = ["y"]', "ALPN 'y'"),
     "tls-to-plain": (80, 'kind = "tls", ca = "{dir}/ca.pem"', "TLS handshake failed: "),
+    "tls-other-name": (9443, 'kind = "tls", ca = "{dir}/ca.pem", server_name = "other.example.org"',
+                       "certificate is not for 'other.example.org'"),
+    "tls-untrusted": (9443, 'kind = "tls"', "certificate not trusted: "),
+    "tls-expired": (9444, 'kind = "tls", ca = "{dir}/ca.pem"', "certificate expired "),
+    "tls-expired-unverified": (9444, 'kind = "tls", verify = false', "TLSv1.2 handshake done"),
+    "tls-client": (9445, 'kind = "tls", ca = "{dir}/ca.pem", certificate = "{dir}/client.pem", key = "{dir}/client.key"',
+                   "TLSv1.2 handshake done"),
+    "tls-no-client": (9445, 'kind = "tls", ca = "{dir}/ca.pem"', "TLS handshake failed: "),
     "smtp": (25, 'kind = "smtp"', "greeted and answered EHLO"),
     "smtp-tls": (25, 'kind = "smtp", starttls = true, ca = "{dir}/ca.pem"', "greeted and answered EHLO inside TLS"),
     "smtp-untrusted": (25, 'kind = "smtp", starttls = true', "certificate not trusted: "),
@@ -106,16 +133,18 @@ def openssl(folder, *words):
 
 
 def make_certificates(folder, address):
-    """ca.pem, and signed by it server.pem (for the address and www.example.org) and client.pem."""
+    """ca.pem, and signed by it server.pem (for the address and www.example.org), expired.pem likewise, and client.pem."""
     (folder / "names").write_text(f"subjectAltName=IP:{address},DNS:www.example.org\n")
     openssl(folder, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
             "-subj", "/CN=test ca", "-keyout", "ca.key", "-out", "ca.pem")
-    for who, extra in (("server", ["-extfile", "names"]), ("client", [])):
+    names = ["-extfile", "names"]
+    for who, days, extra in (("server", 30, names), ("expired", -1, names), ("client", 30, [])):
         subject = "/CN=lvsd" if who == "client" else "/CN=server"
         openssl(folder, "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", subject,
                 "-keyout", f"{who}.key", "-out", f"{who}.csr")
         openssl(folder, "x509", "-req", "-in", f"{who}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                "-days", "30", "-out", f"{who}.pem", *extra)
+                "-days", str(days), "-out", f"{who}.pem", *extra)
+    (folder / "pair.pem").write_text((folder / "server.pem").read_text() + (folder / "server.key").read_text())
 
 
 def start_servers(node, folder):
@@ -124,8 +153,12 @@ def start_servers(node, folder):
     pair = [str(folder / "server.pem"), str(folder / "server.key")]
     node.start("nginx", ["nginx", "-p", folder, "-c", folder / "nginx.conf"])
     node.start("unbound", [shutil.which("unbound") or "/usr/sbin/unbound", "-d", "-c", folder / "unbound.conf"])
-    node.start("s_server", ["openssl", "s_server", "-accept", "9443", "-cert", pair[0], "-key", pair[1], "-tls1_2",
-                            "-alpn", "x", "-www", "-quiet"])
+    (folder / "haproxy.cfg").write_text(HAPROXY.replace("{dir}", str(folder)))
+    node.start("haproxy", [shutil.which("haproxy") or "/usr/sbin/haproxy", "-db", "-f", folder / "haproxy.cfg"])
+    for port, who, more in ((9443, "server", ["-alpn", "x"]), (9444, "expired", []),
+                            (9445, "server", ["-Verify", "1", "-CAfile", folder / "ca.pem", "-verify_return_error"])):
+        node.start(f"s_server-{who}-{port}", ["openssl", "s_server", "-accept", port, "-cert", folder / f"{who}.pem", "-key",
+                                              folder / f"{who}.key", "-tls1_2", *more, "-www", "-quiet"])
     node.start("smtp", ["/usr/bin/python3", PEERS, "smtp", "25", *pair])
     node.start("grpc", ["/usr/bin/python3", PEERS, "grpc", "50051"])
     node.start("grpc-tls", ["/usr/bin/python3", PEERS, "grpc", "50052", *pair])

@@ -158,6 +158,11 @@ def test_metrics_pass_promtool_and_hold_what_happens(node):
     assert counted == len(past(director, "--event", "server-state"))
     wait_for(lambda: re.search(r'^lvsd_check_duration_seconds_count\{kind="tcp"\} [1-9]', scrape(node, socket), re.M),
              DEADLINE, "checks are measured")
+    measured = scrape(node, socket)
+    assert re.search(r'^lvsd_check_duration_seconds_bucket\{kind="tcp",le="[0-9.]+"\} [1-9]', measured, re.M)
+    for which in ("p50", "p99", "max"):
+        lag = float(re.search(rf'^lvsd_check_lag_seconds\{{which="{which}"\}} (\S+)$', measured, re.M)[1])
+        assert 0 <= lag < DEADLINE, which
     assert scrape(node, socket, "application/openmetrics-text; version=1.0.0").endswith("\n# EOF\n")
 
 

@@ -7,7 +7,6 @@
 //   check-bench KIND COUNT INTERVAL_MS SECONDS [KEY=VALUE...]        KIND: tcp, http, https
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -42,8 +41,8 @@ struct Request {
 
 // ---- the server ----
 
-Fd listen_everywhere(std::uint16_t& port) {
-    Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+Fd listen_everywhere(std::uint16_t& port, bool waiting) {
+    Fd fd(socket(AF_INET, SOCK_STREAM | (waiting ? 0 : SOCK_NONBLOCK) | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
     socklen_t size = sizeof address;
@@ -92,12 +91,11 @@ void answer_one(int fd) {
     }
 }
 
-// One connection after the other: it is the client that is measured. Several of these share the listener.
+// One connection after the other: it is the client that is measured. Several of these share the listener, and
+// wait in accept(), which wakes one of them.
 [[noreturn]] void serve_tls(int listener, SSL_CTX* context) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (;;) {
-        pollfd entry{.fd = listener, .events = POLLIN, .revents = 0};
-        ::poll(&entry, 1, -1);
         const Fd fd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
         if (!fd.is_open()) continue;
         const timeval patience{.tv_sec = 2, .tv_usec = 0};
@@ -232,7 +230,7 @@ int serve_and_measure(Request& request) {
         request.params["host"] = std::string("www.example.org");
     }
     std::uint16_t port = 0;
-    const auto listener = listen_everywhere(port);
+    const auto listener = listen_everywhere(port, tls);
     const TlsServer first(pem, "");  // the others have its ticket keys: they resume each other's sessions
     std::vector<pid_t> servers;
     for (int i = 0; i < (tls ? 48 : 1); ++i) {
