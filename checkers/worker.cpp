@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "checkers/worker.hpp"
 
-#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -18,9 +17,6 @@ namespace {
 constexpr Duration kBeat = std::chrono::seconds(1);
 constexpr Duration kAskTogether = std::chrono::milliseconds(10);
 constexpr std::uint32_t kStatusesPerBeat = 10'000;  // slots; 50,000 checks report every 5 s
-
-constexpr std::uint32_t kManyRunning = 256;
-constexpr Duration kTrimGap = std::chrono::seconds(10);  // it may take some milliseconds
 
 }  // namespace
 
@@ -125,7 +121,6 @@ bool Worker::send_asks(Time now) {
 
 void Worker::beat(Time now) {
     next_beat_ = now + kBeat;
-    give_memory_back(now);
     if (link_full_) return;  // the daemon judges us by what it reads
     const auto counters = driver_.take_counters();
     const wire::Heartbeat heartbeat{.at = now,
@@ -139,15 +134,6 @@ void Worker::beat(Time now) {
                                     .lag_counts = counters.lag.counts()};
     static_cast<void>(send(wire::encode(heartbeat)));
     statuses_due_ = std::min(kStatusesPerBeat, driver_.slots());
-}
-
-// What thousands of runs at once needed, as when many servers hang, is not kept for good.
-void Worker::give_memory_back(Time now) {
-    most_running_ = std::max(most_running_, driver_.running());
-    if (now < next_trim_ || most_running_ < kManyRunning || driver_.running() > most_running_ / 4) return;
-    malloc_trim(0);
-    most_running_ = driver_.running();
-    next_trim_ = now + kTrimGap;
 }
 
 void Worker::send_pending() {

@@ -27,7 +27,6 @@ private:
     void ask(CheckId id);
     [[nodiscard]] bool send_asks(Time now);
     void beat(Time now);
-    void give_memory_back(Time now);
     void send_pending();
     [[nodiscard]] bool send_changes();
     [[nodiscard]] bool send_statuses();
@@ -42,8 +41,6 @@ private:
     std::uint32_t next_status_ = 0;          // slot
     std::uint32_t statuses_due_ = 0;         // slots still to look at in this round
     Time next_beat_{};
-    std::uint32_t most_running_ = 0;  // since memory was last given back
-    Time next_trim_{};
     bool link_full_ = false;
     bool stopped_ = false;
     std::optional<Error> error_;

@@ -49,7 +49,7 @@ def grown(ctx, reloads: int) -> dict:
         def reload() -> None:
             nonlocal number
             number += 1
-            director.reload(service(number))
+            director.accept(service(number))
             if number % 500 == 0:
                 ctx.say(f"{number} reloads, {resident(director.process.pid)} KiB")
 

@@ -36,6 +36,12 @@ class Director:
         self.process.send(signal.SIGHUP)
         wait_for(lambda: self.status()["daemon"]["config"]["last_attempt_us"] > before, 20, "the reload was tried")
 
+    def accept(self, config: str) -> None:
+        """reload() of a configuration that lvsd must take."""
+        self.reload(config)
+        told = self.status()["daemon"]["config"]
+        assert told["last_ok"], told["last_error"]
+
     def status(self) -> dict:
         done = self.node.run(["lvsctl", "--socket", self.socket, "status", "--json"], check=False)
         return json.loads(done.stdout) if done.returncode == 0 else {}

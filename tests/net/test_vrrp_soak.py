@@ -14,4 +14,4 @@ def test_no_false_failover_while_reloading_under_load():
     soak = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(soak)
     row = soak.soak(20, "100ms", 4)
-    assert row["reloads"] >= 8 and row["false_failovers"] == row["of_these_in_stalls"] and row["checks"] == soak.CHECKS
+    assert row["reloads"] >= 15 and row["false_failovers"] == 0 and row["checks"] == soak.CHECKS

@@ -39,7 +39,6 @@ def instance(director):
     return director.status()["routers"][0]["instances"][0]
 
 
-
 @pytest.mark.limit(180)
 def test_a_stepped_clock_moves_nothing(make_cluster):
     cluster = make_cluster(DIRECTORS)
