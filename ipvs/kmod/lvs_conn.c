@@ -435,19 +435,17 @@ static __always_inline u8 lvs_next_state(const struct lvs_ctx *x, const struct l
 {
 	const struct lvs_pkt *pkt = &x->pkt;
 	enum lvs_sctp_event ev;
-	u8 copy[sizeof(struct tcphdr)];
-	const u8 *h;
+	int flags;
 
 	if (pkt->proto == IPPROTO_UDP)
 		return state;
 	if (dir == LVS_DIR_IN && READ_ONCE(cp->flags) & IP_VS_CONN_F_NOOUTPUT)
 		dir = LVS_DIR_IN_ONLY;
 	if (pkt->proto == IPPROTO_TCP) {
-		/* Of half a header nothing is believed. */
-		h = lvs_peek(x->skb, pkt->l4, sizeof(copy), copy);
-		if (!h)
+		flags = lvs_tcp_flags(x->skb, pkt->l4);
+		if (flags < 0)
 			return state;
-		return lvs_tcp_next(dir, lvs_tcp_event(h[13]), state,
+		return lvs_tcp_next(dir, lvs_tcp_event(flags), state,
 				    READ_ONCE(x->ns->defense.secure_tcp));
 	}
 	if (pkt->proto == IPPROTO_SCTP && lvs_sctp_event(x->skb, pkt->l4, &ev))

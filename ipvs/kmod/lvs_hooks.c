@@ -35,12 +35,11 @@ static bool lvs_is_icmp(const struct lvs_pkt *pkt)
 static bool lvs_is_opening(const struct lvs_ctx *x)
 {
 	enum lvs_sctp_event ev;
-	const u8 *h;
-	u8 copy[sizeof(struct tcphdr)];
+	int flags;
 
 	if (x->pkt.proto == IPPROTO_TCP) {
-		h = lvs_peek(x->skb, x->pkt.l4, sizeof(copy), copy);
-		return h && h[13] & 0x02;
+		flags = lvs_tcp_flags(x->skb, x->pkt.l4);
+		return flags >= 0 && flags & LVS_TCP_SYN;
 	}
 	return x->pkt.proto == IPPROTO_SCTP && lvs_sctp_opening(x->skb, x->pkt.l4, &ev) &&
 	       ev == LVS_SCTP_EV_INIT;
@@ -135,12 +134,11 @@ static unsigned int lvs_both_ways(struct lvs_ctx *x)
 static bool lvs_is_ending(const struct lvs_ctx *x)
 {
 	enum lvs_sctp_event ev;
-	const u8 *h;
-	u8 copy[sizeof(struct tcphdr)];
+	int flags;
 
 	if (x->pkt.proto == IPPROTO_TCP) {
-		h = lvs_peek(x->skb, x->pkt.l4, sizeof(copy), copy);
-		return h && h[13] & 0x04;
+		flags = lvs_tcp_flags(x->skb, x->pkt.l4);
+		return flags >= 0 && flags & LVS_TCP_RST;
 	}
 	return x->pkt.proto == IPPROTO_SCTP && lvs_sctp_opening(x->skb, x->pkt.l4, &ev) &&
 	       ev == LVS_SCTP_EV_ABORT;

@@ -56,7 +56,17 @@ enum lvs_sctp_event {
 	LVS_SCTP_EV_ERROR, LVS_SCTP_EV_ABORT, LVS_SCTP_EVENTS,
 };
 
-/* @flags is byte 13 of the TCP header. */
+enum { LVS_TCP_HEADER = 20, LVS_TCP_FLAGS = 13, LVS_TCP_SYN = 0x02, LVS_TCP_RST = 0x04 };
+
+/* Byte 13 of the TCP header at @off.  Of half a header nothing is believed: -1. */
+static inline int lvs_tcp_flags(const struct lvs_buf *buf, u32 off)
+{
+	u8 copy[LVS_TCP_HEADER];
+	const u8 *h = lvs_peek(buf, off, sizeof(copy), copy);
+
+	return h ? h[LVS_TCP_FLAGS] : -1;
+}
+
 enum lvs_tcp_event lvs_tcp_event(u8 flags);
 /* What the chunk list at @off begins with; false when there is no whole chunk header. */
 bool lvs_sctp_opening(const struct lvs_buf *buf, u32 off, enum lvs_sctp_event *ev);
