@@ -192,7 +192,7 @@ class Machine:
         text = self.console.decode(errors="replace").strip()
         if not text:
             return "; its console said nothing"
-        return "; the last lines of its console:\n" + tail(text)
+        return "; the last lines of its console:\n" + tail(text, max(40, _lines_since_trouble(text)))
 
     def _raw_terminal(self):
         return _RawTerminal(self._send_size) if self.options.terminal else _Nothing()
@@ -239,6 +239,14 @@ def _prepare_process() -> None:
         Path("/proc/self/autogroup").write_text("-10")
     except OSError:
         pass
+
+
+def _lines_since_trouble(text: str) -> int:
+    """A kernel in trouble says why first, and dumps a stack of any length after it."""
+    lines = text.splitlines()
+    first = next((number for number, line in enumerate(lines)
+                  if re.search(r"Kernel panic|BUG: |Oops: |general protection fault", line)), len(lines))
+    return len(lines) - first + 5
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -184,6 +184,7 @@ def conntrack_reuse(t, clients, vip, servers):
             t.send(ip(who, vip, tcp(4000, 80, flags)))
     t.state()
     t.drop_dest(key, servers[0], 80)
+    t.until_connections_end(servers[0])
     for who in clients[:2]:
         for flags in (ACK, SYN, SYN):
             t.send(ip(who, vip, tcp(4000, 80, flags)))

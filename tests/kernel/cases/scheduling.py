@@ -286,6 +286,8 @@ def _register_removal():
                         t.send(ip(client(number + 1, False), VIP, tcp(5000 + number, 80, SYN)))
                     t.state()
                     t.drop_dest(key, SERVERS[1], 80)
+                    if nodest:
+                        t.until_connections_end(SERVERS[1])
                     for number in range(6):
                         t.send(ip(client(number + 1, False), VIP, tcp(4000 + number, 80, ACK)))
                         t.reply(ip(SERVERS[1], client(number + 1, False), tcp(80, 4000 + number, ACK)))
