@@ -10,13 +10,11 @@ namespace {
 
 using Extension = Attributes<LVSD_IPVS_ATTR_END - 1>;
 
-void append_server(const DestKey& key, const DestSettings& settings, Bytes& steps) {
-    Writer writer({}, LVSD_IPVS_CMD_BATCH, LVSD_IPVS_GENL_VERSION, 0);
+void put_server(Writer& writer, const DestKey& key, const DestSettings& settings) {
     auto* nest = writer.begin(LVSD_IPVS_ATTR_SERVER);
     put_dest_key(writer, key);
     put_dest_settings(writer, settings);
     writer.end(nest);
-    writer.append_payload_to(steps);
 }
 
 }  // namespace
@@ -26,16 +24,17 @@ void encode_get_generation(const Header& header, Bytes& out) {
 }
 
 void append_step(const ServiceKey& key, const Service* service, Bytes& steps) {
-    Writer writer({}, LVSD_IPVS_CMD_BATCH, LVSD_IPVS_GENL_VERSION, 0);
+    const auto servers = service != nullptr ? service->dests.size() : 0;
+    Writer writer({}, LVSD_IPVS_CMD_BATCH, LVSD_IPVS_GENL_VERSION, 0, kMessageRoom + servers * kServerRoom);
     auto* nest =
         writer.begin(service != nullptr ? LVSD_IPVS_ATTR_SERVICE_REPLACE : LVSD_IPVS_ATTR_SERVICE_DEL);
     put_key(writer, key);
     if (service != nullptr) put_service_settings(writer, service->settings, family_of(key));
     writer.end(nest);
+    if (service != nullptr)
+        for (const auto& [dest, values] : service->dests)
+            put_server(writer, dest, values.settings);
     writer.append_payload_to(steps);
-    if (service == nullptr) return;
-    for (const auto& [dest, values] : service->dests)
-        append_server(dest, values.settings, steps);
 }
 
 void encode_batch(const Header& header, std::optional<Generation> expect, std::span<const std::uint8_t> steps,

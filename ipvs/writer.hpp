@@ -20,6 +20,7 @@ namespace lvs::ipvs::codec {
 
 inline constexpr std::size_t kMessageRoom =
     512;  // the longest request, a service and a server, takes about 250
+inline constexpr std::size_t kServerRoom = 160;  // one more server, about 100
 
 struct FreeMessage {
     void operator()(nl_msg* message) const { nlmsg_free(message); }
@@ -28,8 +29,9 @@ struct FreeMessage {
 // One request under construction. Every put fits by the sizes above, so a failure is a bug.
 class Writer {
 public:
-    Writer(const Header& header, std::uint8_t command, std::uint8_t version, int flags)
-        : message_(nlmsg_alloc_size(kMessageRoom)) {
+    Writer(const Header& header, std::uint8_t command, std::uint8_t version, int flags,
+           std::size_t room = kMessageRoom)
+        : message_(nlmsg_alloc_size(room)) {
         LVS_ASSERT(message_ != nullptr);
         LVS_ASSERT(genlmsg_put(message_.get(), 0, header.sequence, header.family, 0, NLM_F_REQUEST | flags,
                                command, version) != nullptr);
@@ -114,6 +116,7 @@ inline void put_dest_settings(Writer& out, const DestSettings& settings) {
     out.u32(IPVS_DEST_ATTR_WEIGHT, static_cast<std::uint32_t>(settings.weight));
     out.u32(IPVS_DEST_ATTR_U_THRESH, settings.upper_threshold);
     out.u32(IPVS_DEST_ATTR_L_THRESH, settings.lower_threshold);
+    if (settings.tunnel_type == 0 && settings.tunnel_port == 0 && settings.tunnel_flags == 0) return;  // as absent
     out.u8(IPVS_DEST_ATTR_TUN_TYPE, settings.tunnel_type);
     out.u16(IPVS_DEST_ATTR_TUN_PORT, htons(settings.tunnel_port));
     out.u16(IPVS_DEST_ATTR_TUN_FLAGS, settings.tunnel_flags);

@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "lvsd/app/convert.hpp"
 #include "lvsd/app/daemon.hpp"
 #include "lvsd/base/log.hpp"
@@ -11,8 +13,16 @@
 namespace lvs::app {
 namespace {
 
+bool has_checks(const config::Config& config) {
+    const auto checked = [](const config::RealServer& server) { return !server.checks.empty(); };
+    return std::ranges::any_of(config.services, [&checked](const config::VirtualService& service) {
+        return std::ranges::any_of(service.servers, checked) || (service.sorry_server && checked(*service.sorry_server));
+    });
+}
+
 // What only the checkers can tell about a check with its target; the keys of its kind were seen by the parser.
 void validate_checks(const config::Config& config, const std::string& path, std::vector<config::Diagnostic>& out) {
+    if (!has_checks(config)) return;
     engine::Engine engine;
     engine::Changes changes;
     engine.configure(Time{}, config, changes);

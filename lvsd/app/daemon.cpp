@@ -19,10 +19,13 @@ namespace lvs::app {
 namespace {
 
 constexpr Duration kShowDelay = std::chrono::milliseconds(20);  // a burst of changes is shown once
+constexpr Duration kFirstShowDelay = std::chrono::seconds(1);    // the kernel's table comes first
 constexpr Duration kFreshFor = std::chrono::milliseconds(100);   // who asks again sooner gets the same
 constexpr Duration kStopLimit = std::chrono::seconds(5);
 constexpr Duration kScriptsLimit = std::chrono::seconds(3);      // for scripts that are told of the stop
 constexpr Duration kScriptsPoll = std::chrono::milliseconds(20);
+constexpr std::size_t kTellAtOnce = 64;
+constexpr std::size_t kTellInATurn = 8;
 
 std::string host_name() {
     std::array<char, 256> name{};
@@ -255,12 +258,26 @@ void Daemon::on_check_runner(bool up, const std::string& reason) {
     if (!stopping_) tell(runner_event(up, reason));
 }
 
+// A few changes are told at once. Of ten thousand services that begin, most are told between other work, the kernel's
+// table first of all, and with the time they happened.
 void Daemon::report(const engine::Changes& changes) {
+    const auto now = monotonic_now();
+    const bool told_later = !untold_.empty();
     for (const auto& change : changes)
-        tell(std::visit([](const auto& which) { return event_of(which); }, change));
+        untold_.emplace_back(change, now);
+    if (!told_later) tell_some(kTellAtOnce);
     const auto ended = [](const engine::Change& change) { return std::holds_alternative<engine::OverrideEnded>(change); };
     if (std::ranges::any_of(changes, ended)) store_overrides();
     if (!changes.empty()) tell_services();
+}
+
+void Daemon::tell_some(std::size_t most) {
+    for (; most > 0 && !untold_.empty(); --most) {
+        const auto [change, when] = std::move(untold_.front());
+        untold_.pop_front();
+        tell(std::visit([](const auto& which) { return event_of(which); }, change), when);
+    }
+    if (!untold_.empty()) asio::post(loop_, [this] { tell_some(kTellInATurn); });
 }
 
 // ---- the kernel's table -------------------------------------------------------------------------------------
@@ -331,9 +348,12 @@ void Daemon::on_router_event(const vrrp::Event& event) {
 // ---- what is shown ------------------------------------------------------------------------------------------
 
 void Daemon::touch() {
-    if (dirty_ || stopping_ || !machines_started_) return;
+    if (stopping_ || !machines_started_) return;
+    const bool busy = !shown_ && !reconciler_->is_settled();
+    if (dirty_ && (busy || !waits_for_table_)) return;
     dirty_ = true;
-    show_timer_.expires_after(kShowDelay);
+    waits_for_table_ = busy;
+    show_timer_.expires_after(busy ? kFirstShowDelay : kShowDelay);
     show_timer_.async_wait([this](error_code error) {
         if (!error) show();
     });
@@ -397,6 +417,7 @@ void Daemon::stop() {
         for (const auto& event : speaker_->drain())
             on_router_event(event);
     }
+    tell_some(untold_.size());
     if (trackers_) trackers_->stop();
     if (tracker_runner_) tracker_runner_->stop();
     if (router_events_) router_events_->close();

@@ -3,6 +3,7 @@
 // The running daemon; see app.hpp. Private to lvs_app.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -72,6 +73,7 @@ private:
     void watch_routers();
     void on_router_event(const vrrp::Event& event);
     void report(const engine::Changes& changes);
+    void tell_some(std::size_t most);
     void name_checks(const std::vector<engine::CheckWanted>& checks);
     void tell_check(const checkers::Transition& transition);
 
@@ -144,6 +146,7 @@ private:
     std::optional<dbus::BusServer> bus_;
 
     events::Stream stream_;
+    std::deque<std::pair<engine::Change, Time>> untold_;  // in order; told in later turns of the loop
     struct NamedCheck {
         std::string kind, target;
         checkers::State state = checkers::State::unknown;  // as last told
@@ -164,6 +167,7 @@ private:
     bool machines_started_ = false;
     bool routers_started_ = false;
     bool dirty_ = false;
+    bool waits_for_table_ = false;  // to be shown: until the kernel's is written, or a second
     Time shown_at_{};
     bool stopping_ = false;
     bool push_scheduled_ = false;

@@ -233,13 +233,15 @@ private:
 class ServiceBuilder {
 public:
     ServiceBuilder(std::span<const KindSpec> kinds, const ReadFile& read_file, Report& report)
-        : checks_(kinds, read_file, report), report_(report) {}
+        : checks_(kinds, read_file, report), report_(report) {
+        bare_server_.defaults = server_defaults_;
+    }
 
     ServiceDraft build(const std::string& name, const Value& value) {
         where_ = fmt::format("[virtual_service.{}]", name);
         ServiceDraft out;
         out.service.name = name;
-        out.fields = read_fields(value, where_, service_keys(), report_);
+        out.fields = read_fields(value, where_, service_keys(), report_, service_defaults_);
         out.service.notify = read_command(out.fields, "notify", report_);
         read_match(out);
         read_settings(out);
@@ -346,6 +348,8 @@ private:
     }
 
     void read_servers(ServiceDraft& out) {
+        short_server_ = {};
+        fill_server(short_server_, bare_server_, out);
         if (const auto* sorry = find(*out.fields.table, "sorry_server"))
             out.sorry_server = read_server(sorry->value, out);
         const auto* entry = find(*out.fields.table, "servers");
@@ -357,39 +361,46 @@ private:
                 entry->value.place,
                 fmt::format("`servers` {}, expected {}",
                             list ? "has too many items" : "is " + show(entry->value), expectation(spec)));
+        out.servers.reserve(list->size());
         for (const auto& item : *list)
             if (auto server = read_server(item, out)) out.servers.push_back(std::move(*server));
     }
 
     std::optional<ServerDraft> read_server(const Value& value, const ServiceDraft& service) {
-        const auto name = fmt::format("server in {}", where_);
         ServerDraft out;
         if (std::holds_alternative<std::string>(value.data)) {  // the short form: only the address
-            out.fields = read_fields({value.place, Table{{"address", value.place, value}}}, name,
-                                     server_keys(), report_);
-            out.fields.table = nullptr;  // it was a temporary
-        } else if (std::holds_alternative<Table>(value.data)) {
-            out.fields = read_fields(value, name, server_keys(), report_);
-        } else {
+            out = short_server_;
+            out.place = value.place;
+            fill_address(out, read_value(spec_of(server_keys(), "address"), value, report_), service);
+            return out;
+        }
+        if (!std::holds_alternative<Table>(value.data)) {
             report_.add(value.place, fmt::format("a server is {}, expected {}", show(value),
                                                  expectation(spec_of(service_keys(), "sorry_server"))));
             return std::nullopt;
         }
-        fill_server(out, service);
-        out.checks = checks_.read(out.fields, name);
+        const auto name = fmt::format("server in {}", where_);
+        const auto fields = read_fields(value, name, server_keys(), report_, server_defaults_);
+        out.place = fields.place_of("address");
+        fill_server(out, fields, service);
+        const auto address = fields.values.find("address");
+        fill_address(out, address != fields.values.end() ? std::optional(address->second) : std::nullopt, service);
+        out.checks = checks_.read(fields, name);
         return out;
     }
 
-    static void fill_server(ServerDraft& out, const ServiceDraft& service) {
-        const auto& fields = out.fields;
-        const auto* with_port = fields.get<Endpoint>("address");
-        const auto* without = fields.get<IpAddress>("address");
+    static void fill_address(ServerDraft& out, const std::optional<ParamValue>& address, const ServiceDraft& service) {
+        const auto* with_port = address ? std::get_if<Endpoint>(&*address) : nullptr;
+        const auto* without = address ? std::get_if<IpAddress>(&*address) : nullptr;
         const auto* virtual_address = std::get_if<Endpoint>(&service.service.match);
         if (with_port) out.server.address = *with_port;
         if (without)
             out.server.address = {*without, virtual_address ? virtual_address->port : std::uint16_t{0}};
         out.server.follows_port = without && ports_differ(service.service);
         out.address_known = (with_port || without) && service.match_known;
+    }
+
+    static void fill_server(ServerDraft& out, const Fields& fields, const ServiceDraft& service) {
         out.server.tier = static_cast<std::uint8_t>(fields.get_or("tier", std::int64_t{0}));
         out.server.tunnel = read_tunnel(fields, service.service.tunnel);
         const auto threshold = [&](std::string_view key) {
@@ -414,6 +425,10 @@ private:
 
     CheckBuilder checks_;
     Report& report_;
+    std::shared_ptr<const Params> service_defaults_ = defaults_of(service_keys());
+    std::shared_ptr<const Params> server_defaults_ = defaults_of(server_keys());
+    Fields bare_server_;        // what is known of a server of which only the address is written
+    ServerDraft short_server_;  // the same in this service
     std::string where_;
 };
 
@@ -483,6 +498,7 @@ Draft build(const Value& root, std::span<const KindSpec> kinds, const ReadFile& 
                 out.routers.push_back(build_router(name, value, report));
             });
         } else if (entry.key == "virtual_service") {
+            if (const auto* table = std::get_if<Table>(&entry.value.data)) out.services.reserve(table->size());
             each_named(entry, report, [&](const std::string& name, const Value& value) {
                 out.services.push_back(services.build(name, value));
             });

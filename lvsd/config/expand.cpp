@@ -44,7 +44,7 @@ public:
             collect(file, "server_group", groups_);
         }
         Value out{files.front().place, Table{}};
-        for (const auto& file : files)
+        for (auto& file : files)
             add_file(file, std::get<Table>(out.data));
         return out;
     }
@@ -101,18 +101,19 @@ private:
         return nullptr;
     }
 
-    void add_file(const Value& file, Table& out) {
+    // Takes what is in the file, all but what templates_ and groups_ refer to.
+    void add_file(Value& file, Table& out) {
         const auto* of_services = defaults(file, "service_defaults", service_keys(), "");
         const auto* of_servers = defaults(file, "server_defaults", server_keys(), "address");
-        for (const auto& entry : std::get<Table>(file.data)) {
-            if (entry.key == "virtual_service" && std::holds_alternative<Table>(entry.value.data)) {
-                Entry copy = entry;
-                for (auto& service : std::get<Table>(copy.value.data))
-                    expand_service(service.value, of_services, of_servers);
-                join(out, std::move(copy));
-            } else {
+        for (auto& entry : std::get<Table>(file.data)) {
+            if (entry.key.starts_with("server_") || entry.key == "service_defaults") {
                 join(out, entry);
+                continue;
             }
+            if (entry.key == "virtual_service" && std::holds_alternative<Table>(entry.value.data))
+                for (auto& service : std::get<Table>(entry.value.data))
+                    expand_service(service.value, of_services, of_servers);
+            join(out, std::move(entry));
         }
     }
 

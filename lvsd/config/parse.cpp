@@ -44,31 +44,37 @@ Place place_of(const toml::source_region& source, std::uint32_t file) {
     return {source.begin.line, source.begin.column, file};
 }
 
-Value convert(const toml::node& node, std::uint32_t file);
+Value convert(toml::node& node, std::uint32_t file);
 
-List convert_list(const toml::array& array, std::uint32_t file) {
+// Takes what it converts, piece by piece: of a large file there is one tree at a time, not two.
+List convert_list(toml::array&& array, std::uint32_t file) {
     List out;
     out.reserve(array.size());
-    for (const auto& node : array)
+    for (auto& node : array)
         out.push_back(convert(node, file));
+    array.clear();
     return out;
 }
 
 // toml++ orders a table by key; we want the order of the file.
-Table convert_table(const toml::table& table, std::uint32_t file) {
+Table convert_table(toml::table&& table, std::uint32_t file) {
     Table out;
     out.reserve(table.size());
-    for (const auto& [key, node] : table)
-        out.push_back({std::string(key.str()), place_of(key.source(), file), convert(node, file)});
-    std::ranges::stable_sort(out, {}, &Entry::place);
+    while (!table.empty()) {
+        const auto first = table.begin();
+        const auto& key = first->first;
+        out.push_back({std::string(key.str()), place_of(key.source(), file), convert(first->second, file)});
+        table.erase(first);
+    }
+    std::ranges::sort(out, {}, &Entry::place);
     return out;
 }
 
-Value convert(const toml::node& node, std::uint32_t file) {
+Value convert(toml::node& node, std::uint32_t file) {
     Value out{place_of(node.source(), file), Other{"nothing"}};
-    if (const auto* table = node.as_table()) out.data = convert_table(*table, file);
-    if (const auto* array = node.as_array()) out.data = convert_list(*array, file);
-    if (const auto* text = node.as_string()) out.data = text->get();
+    if (auto* table = node.as_table()) out.data = convert_table(std::move(*table), file);
+    if (auto* array = node.as_array()) out.data = convert_list(std::move(*array), file);
+    if (auto* text = node.as_string()) out.data = std::move(text->get());
     if (const auto* number = node.as_integer()) out.data = number->get();
     if (const auto* truth = node.as_boolean()) out.data = truth->get();
     if (node.is_floating_point()) out.data = Other{"a number with a fraction"};
@@ -110,7 +116,7 @@ std::optional<Value> read_toml(std::string_view text, Report& report, std::uint3
                    fmt::format("a key of more than {} parts, expected fewer dots", kMaxKeyParts));
         return std::nullopt;
     }
-    const auto parsed = toml::parse(text);
+    auto parsed = toml::parse(text);
     if (!parsed) {
         report.add(place_of(parsed.error().source(), file), explain(parsed.error().description()));
         return std::nullopt;

@@ -224,6 +224,8 @@ std::optional<ParamValue> read_scalar(const KeySpec& key, const Value& value, Re
     return out;
 }
 
+}  // namespace
+
 std::optional<ParamValue> read_value(const KeySpec& key, const Value& value, Report& report) {
     if (key.type == ValueType::strings) return read_strings(key, value, report);
     if (key.type == ValueType::prefixes) return read_prefixes(key, value, report);
@@ -231,6 +233,8 @@ std::optional<ParamValue> read_value(const KeySpec& key, const Value& value, Rep
     if (key.type == ValueType::ranges) return read_ranges(key, value, report);
     return read_scalar(key, value, report);
 }
+
+namespace {
 
 // ---- defaults ---------------------------------------------------------------------------------------------
 
@@ -256,18 +260,11 @@ Value fallback_value(const KeySpec& key) {
     return {{}, std::move(items)};
 }
 
-void fill_defaults(std::span<const KeySpec> keys, std::string_view where, Fields& fields, Report& report) {
-    for (const auto& key : keys) {
-        if (fields.given(key.key)) continue;
-        if (key.required)
-            report.add(fields.place,
-                       fmt::format("{} has no `{}`, expected {}", where, key.key, expectation(key)));
-        if (key.fallback.empty()) continue;
-        Report none("");
-        auto value = read_value(key, fallback_value(key), none);
-        LVS_ASSERT(value.has_value());  // the key table contradicts itself
-        fields.values.emplace(key.key, std::move(*value));
-    }
+ParamValue fallback_of(const KeySpec& key) {
+    Report none("");
+    auto value = read_value(key, fallback_value(key), none);
+    LVS_ASSERT(value.has_value());  // the key table contradicts itself
+    return std::move(*value);
 }
 
 void complain_unknown(const Entry& entry, std::string_view where, std::span<const KeySpec> keys,
@@ -366,22 +363,39 @@ Place Fields::place_of(std::string_view key) const {
     return entry ? entry->value.place : place;
 }
 
-Fields read_fields(const Value& value, std::string_view where, std::span<const KeySpec> keys,
-                   Report& report) {
+std::shared_ptr<const Params> defaults_of(std::span<const KeySpec> keys) {
+    Params out;
+    for (const auto& key : keys)
+        if (!key.fallback.empty()) out.emplace(key.key, fallback_of(key));
+    return std::make_shared<const Params>(std::move(out));
+}
+
+Fields read_fields(const Value& value, std::string_view where, std::span<const KeySpec> keys, Report& report,
+                   std::shared_ptr<const Params> defaults) {
     Fields fields;
     fields.place = value.place;
     fields.table = std::get_if<Table>(&value.data);
+    fields.defaults = std::move(defaults);
     LVS_ASSERT(fields.table != nullptr);
+    std::vector<bool> given(keys.size());
     for (const auto& entry : *fields.table) {
         const auto key = std::ranges::find(keys, entry.key, &KeySpec::key);
         if (key == keys.end()) {
             complain_unknown(entry, where, keys, report);
-        } else if (!is_structural(key->type)) {
-            if (auto read = read_value(*key, entry.value, report))
-                fields.values.emplace(entry.key, std::move(*read));
+            continue;
         }
+        given[static_cast<std::size_t>(key - keys.begin())] = true;
+        if (is_structural(key->type)) continue;
+        if (auto read = read_value(*key, entry.value, report)) fields.values.emplace(entry.key, std::move(*read));
     }
-    fill_defaults(keys, where, fields, report);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        const auto& key = keys[i];
+        if (given[i]) continue;
+        if (key.required)
+            report.add(fields.place,
+                       fmt::format("{} has no `{}`, expected {}", where, key.key, expectation(key)));
+        if (!fields.defaults && !key.fallback.empty()) fields.values.emplace(key.key, fallback_of(key));
+    }
     return fields;
 }
 

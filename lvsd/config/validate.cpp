@@ -151,7 +151,7 @@ private:
     void check_server(const ServiceDraft& draft, const ServerDraft& server, std::map<Endpoint, Place>& seen) {
         if (!server.address_known) return;
         const auto& address = server.server.address;
-        const auto place = server.fields.place_of("address");
+        const auto place = server.place;
         const auto [at, fresh] = seen.try_emplace(address, place);
         if (!fresh)
             report_.add(place, fmt::format("server {} is on {} already, expected it once in a service",

@@ -93,10 +93,13 @@ struct Fields {
     const Table* table = nullptr;  // null: the object was written without a table ("10.0.0.1:80")
     Place place;                   // of the table
     Params values;                 // defaults filled in; a key with an error is absent
+    std::shared_ptr<const Params> defaults;  // or these, which many objects have in common: owners
 
     template <class T>
     [[nodiscard]] const T* get(std::string_view key) const {
-        return param<T>(values, key);
+        const auto found = values.find(key);
+        if (found != values.end()) return std::get_if<T>(&found->second);
+        return defaults && !given(key) ? param<T>(*defaults, key) : nullptr;
     }
     template <class T>
     [[nodiscard]] T get_or(std::string_view key, T otherwise) const {
@@ -107,9 +110,14 @@ struct Fields {
     [[nodiscard]] Place place_of(std::string_view key) const;  // of its value; else of the table
 };
 
+// The defaults of those keys that have one.
+[[nodiscard]] std::shared_ptr<const Params> defaults_of(std::span<const KeySpec> keys);
 // `where` names the table in messages: "[virtual_router.web]". Structural keys are accepted and left alone.
+// `defaults`: those of `keys`, to be shared instead of filled in.
 [[nodiscard]] Fields read_fields(const Value& value, std::string_view where, std::span<const KeySpec> keys,
-                                 Report& report);
+                                 Report& report, std::shared_ptr<const Params> defaults = nullptr);
+// One value by its key's rules, which are not structural; nullopt after a complaint.
+[[nodiscard]] std::optional<ParamValue> read_value(const KeySpec& key, const Value& value, Report& report);
 // One item of a list of ValueType::items: a table, a string with the item's main key alone, or a string of
 // words: main key first, then names of keys and their values ("198.51.100.0/24 via 192.0.2.1 table 100").
 struct ItemSpec {
@@ -156,7 +164,7 @@ struct CheckDraft {
 };
 struct ServerDraft {
     RealServer server;
-    Fields fields;
+    Place place;                                    // of its address
     std::optional<std::vector<CheckDraft>> checks;  // its own; absent: those of the service
     bool address_known = false;                     // false: could not be read, so nothing follows from it
     bool forward_known = false;

@@ -70,7 +70,7 @@ struct Service {
     Mode mode;
     bool judged = false;
     std::optional<Time> due;                // when something happens by itself
-    config::VirtualService leaving;         // the configuration of a service that left it
+    std::unique_ptr<const config::VirtualService> leaving;  // of a service that left the configuration: what it was
     std::map<Endpoint, std::size_t> index;  // of all but those that leave
 
     [[nodiscard]] bool has_leaving() const { return servers.size() > configured + (sorry ? 1 : 0); }

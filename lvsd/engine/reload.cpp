@@ -136,6 +136,9 @@ std::unique_ptr<Service> Engine::Impl::build(Time now, const config::VirtualServ
     service->status.since = now;
     service->status.is_active = is_active(of);
     service->configured = of.servers.size();
+    const auto all = of.servers.size() + (of.sorry_server ? 1 : 0);
+    service->servers.reserve(all);
+    service->status.servers.reserve(all);
     for (const auto& server : of.servers)
         add_server(now, *service, server, false);
     if (of.sorry_server) add_server(now, *service, *of.sorry_server, true);
@@ -177,10 +180,11 @@ void Engine::Impl::take_over(Time now, Service& service, const Service& before) 
 // What is left of a service that is no longer configured, for the keys nobody else has.
 std::unique_ptr<Service> Engine::Impl::leave(Time now, const Service& before, const Keys& live) const {
     auto service = std::make_unique<Service>();
-    service->leaving = *before.status.config;
-    service->leaving.servers.clear();
-    service->leaving.sorry_server.reset();
-    service->status.config = &service->leaving;
+    auto was = std::make_unique<config::VirtualService>(*before.status.config);
+    was->servers.clear();
+    was->sorry_server.reset();
+    service->status.config = was.get();
+    service->leaving = std::move(was);
     service->status.is_leaving = true;
     service->status.since = now;
     service->status.is_active = before.status.is_active;
@@ -188,7 +192,7 @@ std::unique_ptr<Service> Engine::Impl::leave(Time now, const Service& before, co
         if (!live.contains(key)) service->status.keys.push_back(key);
     if (service->status.keys.empty()) return nullptr;
     service->status.key = service->status.keys.front();
-    const auto timeout = service->leaving.drain_timeout;
+    const auto timeout = service->leaving->drain_timeout;
     if (timeout > Duration{} && before.status.is_active)
         for (std::size_t i = 0; i < before.servers.size(); ++i)
             if (has_traffic(before.status.servers[i], before.servers[i]))

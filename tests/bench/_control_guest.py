@@ -150,10 +150,12 @@ class Lvsd:
         flush()
 
 
-def bench_lvsd(module, services, servers, total):
+def bench_lvsd(module, services, servers, total, reloads):
     (HERE / "lvsd.toml").write_text(lvsd_file(services, servers))
     lvsd = Lvsd(module)
     lvsd.cold(total)
+    if not reloads:
+        return lvsd.stop()
     lvsd.reload("nothing changed", False)
     (HERE / "lvsd.toml").write_text(lvsd_file(services, servers, weight=2))
     lvsd.reload("one service changed", True)
@@ -171,6 +173,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--services", type=int, default=10_000)
     parser.add_argument("--servers", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3, help="of the cold starts")
     parser.add_argument("--skip", nargs="*", default=[])
     parser.add_argument("modules", nargs="+", choices=("stock", "ours"))
     options = parser.parse_args()
@@ -179,15 +182,16 @@ def main():
     HERE.mkdir(exist_ok=True)
     (HERE / "table").write_text(ipvsadm_file(services, servers))
     (HERE / "keepalived.conf").write_text(keepalived_file(services, servers))
-    for module in options.modules:
-        if module == "stock":
+    for number in range(options.rounds):
+        for module in options.modules:
+            if module == "stock":
+                fresh(module)
+                bench_ipvsadm(total)
             fresh(module)
-            bench_ipvsadm(total)
-        fresh(module)
-        bench_lvsd(module, services, servers, total)
-        if module == "stock" and "keepalived" not in options.skip:
-            fresh(module)
-            bench_keepalived(total)
+            bench_lvsd(module, services, servers, total, number == 0)
+    if "keepalived" not in options.skip:
+        fresh("stock")
+        bench_keepalived(total)
     os.sync()
 
 

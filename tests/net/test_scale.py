@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """lvsd with 10,000 servers is asked for everything at once: nothing else is late for it."""
 
+import json
 import re
 
 import pytest
@@ -100,3 +101,17 @@ def test_a_time_is_the_same_whenever_it_is_asked_for(director):
     assert len(first) == SERVICES * SERVERS and all(first.values())
     for _ in range(5):
         assert times(director.status()) == first
+
+
+@pytest.mark.limit(240)
+def test_the_beginning_of_every_service_is_told_once_and_in_order(director):
+    """Most of it between other work, some after the last word on the start."""
+    expected = [f"s{number}" for number in range(SERVICES)]
+
+    def told() -> list:
+        lines = director.node.run(["lvsctl", "--socket", director.socket, "watch", "--last", "8192", "--no-follow", "--json",
+                                   "--event", "service-state"]).stdout.splitlines()
+        return [json.loads(line)["object"] for line in lines]
+
+    wait_for(lambda: len(told()) >= SERVICES, 60, "all of it is told")
+    assert told() == expected
