@@ -86,7 +86,7 @@ def test_a_machine_that_ends_without_a_report_is_a_failure():
 
 
 def test_a_machine_that_cannot_boot_is_a_failure():
-    done = lab_run("true", options=["--memory", "64", "--timeout", "60"])
+    done = lab_run("true", options=["--memory", "64", "--timeout", "20"])
     assert done.returncode in (124, 125)
     assert done.stderr.count("lab: ") >= 1
 

@@ -8,6 +8,7 @@ RAM disk is a memfd, every channel is a socket pair, and QEMU dies with the lab 
 
 import ctypes
 import os
+import re
 import selectors
 import signal
 import socket
