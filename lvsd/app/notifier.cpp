@@ -120,8 +120,9 @@ std::string notify_key(const Event& event) {
 // ---- running it
 // ---------------------------------------------------------------------------------------------
 
-Notifier::Notifier(asio::io_context& loop, std::string runner_path, metrics::Stats::Notify& stats, Tell tell)
-    : loop_(loop), runner_path_(std::move(runner_path)), stats_(stats), tell_(std::move(tell)) {}
+Notifier::Notifier(asio::io_context& loop, std::string runner_path, metrics::Stats::Notify& stats, Tell tell,
+                   std::size_t max_waiting)
+    : loop_(loop), runner_path_(std::move(runner_path)), max_waiting_(max_waiting), stats_(stats), tell_(std::move(tell)) {}
 
 void Notifier::configure(const config::Config& config) {
     plan_ = NotifyPlan(config, existing_user(config.notify.user));
@@ -136,7 +137,7 @@ void Notifier::on_event(const Event& event) {
 void Notifier::run(const Event& event, checkers::Command command) {
     if (!runner_)
         runner_ = std::make_unique<checkers::Runner>(
-            loop_, checkers::Runner::Options{.program = runner_path_, .max_waiting = kMaxWaiting});
+            loop_, checkers::Runner::Options{.program = runner_path_, .max_waiting = max_waiting_});
     ++under_way_;
     const auto program = command.argv.front();
     runner_->run(notify_key(event), std::move(command),

@@ -57,7 +57,8 @@ public:
     static constexpr std::size_t kMaxWaiting = 1024;
 
     using Tell = std::function<void(events::Event)>;
-    Notifier(asio::io_context& loop, std::string runner_path, metrics::Stats::Notify& stats, Tell tell);
+    Notifier(asio::io_context& loop, std::string runner_path, metrics::Stats::Notify& stats, Tell tell,
+             std::size_t max_waiting = kMaxWaiting);
 
     void configure(const config::Config& config);  // from now on; what waits is run as it was meant
     void on_event(const events::Event& event);
@@ -71,6 +72,7 @@ private:
 
     asio::io_context& loop_;
     std::string runner_path_;
+    std::size_t max_waiting_;
     metrics::Stats::Notify& stats_;
     Tell tell_;
     NotifyPlan plan_;

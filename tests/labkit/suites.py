@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
+from . import gtest
 from .child import reading
 from .paths import LOGS, ROOT
 
@@ -27,17 +28,20 @@ def _is_slow(test: dict) -> bool:
 
 
 def ctest_suite(suite: str, directory: Path, tally, wanted, quick: bool = False) -> None:
-    """With `quick`, tests labelled slow wait for the whole run."""
+    """With `quick`, tests labelled slow wait for the whole run, and programs of GoogleTest are run as wholes."""
     if not (directory / "CTestTestfile.cmake").exists():
         return
     listed = subprocess.run(["ctest", "--test-dir", directory, "--show-only=json-v1"], stdout=subprocess.PIPE,
                             text=True, check=True)
     tests = json.loads(listed.stdout)["tests"]
-    names = [test["name"] for test in tests if not (quick and _is_slow(test))]
-    selected = [name for name in names if wanted.search(f"{suite}/{name}")]
-    if len(selected) == len(tests):
-        _ctest_run(suite, directory, tally, [], len(names))
+    meant = [test for test in tests if not (quick and _is_slow(test)) and wanted.search(f"{suite}/{test['name']}")]
+    if len(meant) == len(tests):
+        _ctest_run(suite, directory, tally, [], len(tests))
         return
+    if quick:
+        gtest.run([test for test in meant if gtest.filter_of(test)], lambda *result: tally.add(_result(suite, *result)))
+        meant = [test for test in meant if not gtest.filter_of(test)]
+    selected = [test["name"] for test in meant]
     for chunk in _chunks(selected):
         _ctest_run(suite, directory, tally, ["-R", "^(" + "|".join(map(_escape, chunk)) + ")$"], len(chunk))
 

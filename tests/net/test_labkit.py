@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from labkit import bench, initramfs, kernels, packages, suites, testing, vm
+from labkit import bench, gtest, initramfs, kernels, packages, suites, testing, vm
 from labkit.demo.display import Display
 from labkit.demo.load import Interval, Load
 from labkit.demo.directors import Lvsd, View
@@ -207,3 +207,45 @@ def test_a_pattern_selects_tests_of_ctest(ctest_folder, pattern, names):
     tally = Tally()
     suites.ctest_suite("unit", ctest_folder, tally, re.compile(pattern))
     assert sorted(name for name, _ in tally.results) == sorted(f"unit/{name}" for name in names)
+
+
+GTEST = """#!/usr/bin/python3
+import json, sys
+report = next(word for word in sys.argv if word.startswith("--gtest_output=json:")).partition(":")[2]
+case = lambda name, **more: dict(name=name, classname="Suite", time="0.5s", result="COMPLETED", **more)
+cases = [case("Good"), case("Bad", failures=[dict(failure="a.cpp:1 expected 1, got 2")])]
+with open(report, "w") as file:
+    json.dump(dict(testsuites=[dict(testsuite=cases)]), file)
+print("last words")
+sys.exit({status})
+"""
+
+
+def run_gtest(folder, status: int, *names: str) -> dict:
+    program = folder / "program"
+    program.write_text(GTEST.replace("{status}", str(status)))
+    program.chmod(0o755)
+    told = {}
+    gtest.run([{"name": f"program.{name}", "command": [str(program), f"--gtest_filter=Suite.{name}"]} for name in names],
+              lambda name, outcome, seconds, text: told.update({name: (outcome, text)}))
+    return told
+
+
+def test_a_program_of_googletest_is_told_test_by_test(tmp_path):
+    told = run_gtest(tmp_path, 1, "Good", "Bad", "Gone")
+    assert told["program.Good"] == ("passed", "")
+    assert told["program.Bad"] == ("failed", "a.cpp:1 expected 1, got 2")
+    assert told["program.Gone"][0] == "failed" and "last words" in told["program.Gone"][1]
+
+
+def test_a_program_that_fails_at_its_end_has_failed(tmp_path):
+    told = run_gtest(tmp_path, 23, "Good")
+    assert told["program.Good"][0] == "passed"
+    assert told["program"][0] == "failed" and "status 23" in told["program"][1]
+
+
+def test_a_kernels_trouble_is_shown_from_its_beginning():
+    stack = "\n".join(f" ? function_{number}+0x1/0x2" for number in range(80))
+    text = "booted\nKernel panic - not syncing: sysrq triggered crash\n" + stack
+    assert vm._lines_since_trouble(text) >= 82
+    assert vm._lines_since_trouble("booted\nready") < 40

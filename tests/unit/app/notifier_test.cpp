@@ -109,6 +109,8 @@ TEST(NotifyKey, OneObjectIsOneQueue) {
 
 // ---- with the real runner -----------------------------------------------------------------------------------
 
+constexpr std::size_t kMaxWaiting = 100;  // shells that start one after the other
+
 class NotifierTest : public testing::Test {
 protected:
     NotifierTest() { std::filesystem::create_directories(folder_); }
@@ -147,7 +149,8 @@ protected:
     asio::io_context io_{1};
     metrics::Stats::Notify stats_;
     std::vector<Event> told_;
-    Notifier notifier_{io_, LVSD_RUNNER, stats_, [this](Event what) { told_.push_back(std::move(what)); }};
+    Notifier notifier_{io_, LVSD_RUNNER, stats_, [this](Event what) { told_.push_back(std::move(what)); },
+                       kMaxWaiting};
 };
 
 TEST_F(NotifierTest, ProgramsOfOneObjectRunInOrder) {
@@ -187,7 +190,7 @@ TEST_F(NotifierTest, ATimeoutIsToldAsSuch) {
 TEST_F(NotifierTest, RunsTooManyAreLeftOutAndToldTwice) {
     const auto gate = (folder_ / "gate").string();
     configure("while [ ! -e " + gate + " ]; do sleep 0.01; done");
-    constexpr std::uint64_t kMany = Notifier::kMaxWaiting + 50;
+    constexpr std::uint64_t kMany = kMaxWaiting + 50;
     for (std::uint64_t i = 1; i <= kMany; ++i)
         happen(i, "web");
     for (const auto end = monotonic_now() + 30s; monotonic_now() < end && stats_.dropped == 0;) {
