@@ -193,9 +193,10 @@ def conntrack_reuse(t, clients, vip, servers):
 
 @_both
 def ipvs_match(t, clients, vip, servers):
-    """`-m ipvs` as kube-proxy and others use it."""
+    """`-m ipvs` as kube-proxy and others use it. What is not IPVS's is counted of TCP alone: hosts tell of multicast groups
+    whenever they like."""
     tables = "ip6tables" if ":" in vip else "iptables"
-    matches = ("--ipvs", "! --ipvs", "--vproto 17", f"--vaddr {vip}", "--vport 80", "--vdir ORIGINAL", "--vdir REPLY",
+    matches = ("--ipvs", "! --ipvs -p tcp", "--vproto 17", f"--vaddr {vip}", "--vport 80", "--vdir ORIGINAL", "--vdir REPLY",
                "--vmethod MASQ", "--vmethod GATE", "--vportctl 21", f"--vaddr {vip} --vproto 17 --vport 80")
     rules = [f"-A {chain} -m ipvs {match}" for chain in ("INPUT", "FORWARD", "OUTPUT", "POSTROUTING") for match in matches]
     t.command(tables + "-restore", text="\n".join(["*mangle", *rules, "COMMIT", ""]))
