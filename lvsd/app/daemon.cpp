@@ -148,8 +148,12 @@ void Daemon::make_checkers(const config::Global& global) {
 
 void Daemon::start_routers_if_ready() {
     if (!machines_started_ || engine_.is_waiting_for_verdicts()) return;
-    const bool given_up = !facts_.ipvs.last_error.empty();  // the kernel cannot: waiting would not help
-    if (engine_.config().services.empty() || reconciler_->is_settled() || given_up) start_routers();
+    if (!waits_for_kernel()) start_routers();
+}
+
+// For its table, while there is hope: a kernel that cannot is not waited for.
+bool Daemon::waits_for_kernel() const {
+    return !engine_.config().services.empty() && !reconciler_->is_settled() && facts_.ipvs.last_error.empty();
 }
 
 // The end of starting: from here on we may be master.
@@ -349,11 +353,11 @@ void Daemon::on_router_event(const vrrp::Event& event) {
 
 void Daemon::touch() {
     if (stopping_ || !machines_started_) return;
-    const bool busy = !shown_ && !reconciler_->is_settled();
-    if (dirty_ && (busy || !waits_for_table_)) return;
+    const bool patient = !shown_ && waits_for_kernel();
+    if (dirty_ && (patient || !shows_patiently_)) return;
     dirty_ = true;
-    waits_for_table_ = busy;
-    show_timer_.expires_after(busy ? kFirstShowDelay : kShowDelay);
+    shows_patiently_ = patient;
+    show_timer_.expires_after(patient ? kFirstShowDelay : kShowDelay);
     show_timer_.async_wait([this](error_code error) {
         if (!error) show();
     });

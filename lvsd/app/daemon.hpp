@@ -55,6 +55,7 @@ private:
     void make_checkers(const config::Global& global);
     void start_machines();
     void start_routers_if_ready();
+    [[nodiscard]] bool waits_for_kernel() const;
     void start_routers();
     void watch_signals();
     void arm_watchdog();
@@ -167,7 +168,7 @@ private:
     bool machines_started_ = false;
     bool routers_started_ = false;
     bool dirty_ = false;
-    bool waits_for_table_ = false;  // to be shown: until the kernel's is written, or a second
+    bool shows_patiently_ = false;  // once the kernel's table is written, or in a second
     Time shown_at_{};
     bool stopping_ = false;
     bool push_scheduled_ = false;

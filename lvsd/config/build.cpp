@@ -233,9 +233,7 @@ private:
 class ServiceBuilder {
 public:
     ServiceBuilder(std::span<const KindSpec> kinds, const ReadFile& read_file, Report& report)
-        : checks_(kinds, read_file, report), report_(report) {
-        bare_server_.defaults = server_defaults_;
-    }
+        : checks_(kinds, read_file, report), report_(report) {}
 
     ServiceDraft build(const std::string& name, const Value& value) {
         where_ = fmt::format("[virtual_service.{}]", name);
@@ -349,7 +347,9 @@ private:
 
     void read_servers(ServiceDraft& out) {
         short_server_ = {};
-        fill_server(short_server_, bare_server_, out);
+        Fields unsaid;
+        unsaid.defaults = server_defaults_;
+        fill_server(short_server_, unsaid, out);
         if (const auto* sorry = find(*out.fields.table, "sorry_server"))
             out.sorry_server = read_server(sorry->value, out);
         const auto* entry = find(*out.fields.table, "servers");
@@ -427,8 +427,7 @@ private:
     Report& report_;
     std::shared_ptr<const Params> service_defaults_ = defaults_of(service_keys());
     std::shared_ptr<const Params> server_defaults_ = defaults_of(server_keys());
-    Fields bare_server_;        // what is known of a server of which only the address is written
-    ServerDraft short_server_;  // the same in this service
+    ServerDraft short_server_;  // of this service, of which only the address is written
     std::string where_;
 };
 

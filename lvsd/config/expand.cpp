@@ -101,7 +101,7 @@ private:
         return nullptr;
     }
 
-    // Takes what is in the file, all but what templates_ and groups_ refer to.
+    // Takes what is in the file, all but templates, groups and defaults: others refer to those until the end.
     void add_file(Value& file, Table& out) {
         const auto* of_services = defaults(file, "service_defaults", service_keys(), "");
         const auto* of_servers = defaults(file, "server_defaults", server_keys(), "address");

@@ -15,9 +15,9 @@ from labkit import topology
 from labkit.paths import bin_dir
 from labkit.waiting import wait_for
 
-BIN = Path(os.environ.get("LVSD_BIN", bin_dir()))
 LAB = {"when": "whole"}
 
+BIN = Path(os.environ.get("LVSD_BIN", bin_dir()))
 DIRECTORS = topology.dr(directors=2, servers=0, clients=1)
 VIP, VIP6 = DIRECTORS.vip, DIRECTORS.vip6
 
