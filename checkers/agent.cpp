@@ -11,7 +11,7 @@ namespace lvs::checkers {
 
 namespace {
 
-constexpr std::array kKeys{
+constexpr std::array kAgentKeys{
     KeySpec{.key = "send", .doc = "Bytes sent before the answer is read.", .example = "\"status\\n\""},
 };
 
@@ -58,7 +58,7 @@ const Kind kAgent{
      .doc = "Connects to an agent on the server, which answers one line: up or ready; down, failed, "
             "or stopped; drain (no new connections); maint (taken out on purpose); or a percentage of the "
             "configured weight, as in \"75%\". Several words may be combined.",
-     .keys = kKeys,
+     .keys = kAgentKeys,
      .validate = validate_by<make_agent>,
      .speaks = speaks_tcp},
     make_agent};

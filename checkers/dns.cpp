@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, 6> kRcodes{"NOERROR",  "FORMERR", "SERVFA
                                                   "NXDOMAIN", "NOTIMP",  "REFUSED"};
 constexpr std::array<std::string_view, 2> kProtocols{"udp", "tcp"};
 
-constexpr std::array kKeys{
+constexpr std::array kDnsKeys{
     KeySpec{.key = "name",
             .required = true,
             .doc = "The domain name to ask for; \".\" is the root.",
@@ -169,7 +169,7 @@ const Kind kDns{
     {.kind = "dns",
      .doc = "The server answers a DNS question with the expected response code and, with answer, the "
             "expected record. Answers to other questions or with another id are passed over.",
-     .keys = kKeys,
+     .keys = kDnsKeys,
      .validate = validate_by<make_dns>,
      .speaks = [](const Params& params) -> std::string_view {
          const auto* protocol = param<std::string>(params, "protocol");

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kMissing{"up", "down", "unchecked"};
 
-constexpr std::array kKeys{
+constexpr std::array kFileKeys{
     KeySpec{.key = "path",
             .required = true,
             .min = 2,
@@ -85,7 +85,7 @@ const Kind kFile{
          "stopped; drain; maint; or a percentage of the configured weight, as in \"75%\"; # begins a remark. "
          "It is read again when it was written and closed, replaced, made or removed, and its word counts at "
          "once: `rise` and `fall` are not used.",
-     .keys = kKeys,
+     .keys = kFileKeys,
      .needs_port = false,
      .validate = validate_by<make_file>,
      .has_socket = false},

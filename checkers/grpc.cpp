@@ -17,7 +17,7 @@ namespace lvs::checkers {
 
 namespace {
 
-constexpr std::uint64_t kMaxReceived = std::uint64_t{128} * 1024;  // framing included
+constexpr std::uint64_t kMaxAnswer = std::uint64_t{128} * 1024;  // framing included
 
 constexpr std::array kOwnKeys{
     KeySpec{.key = "service",
@@ -58,7 +58,7 @@ public:
                 Verdict::bad(fmt::format("expected HTTP status 200, got {}", exchange_.status())));
         if (exchange_.is_complete()) return Step::done(judge());
         if (!valid) return Step::done(Verdict::bad("not a valid HTTP/2 answer: " + exchange_.error()));
-        if (received_ > kMaxReceived) return Step::done(Verdict::bad("more than 128 KiB without an end"));
+        if (received_ > kMaxAnswer) return Step::done(Verdict::bad("more than 128 KiB without an end"));
         return Step::send(output_ = exchange_.take_output());
     }
 

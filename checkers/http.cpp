@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 5> kMethods{"GET", "HEAD", "POST", "PUT",
 constexpr std::array<std::string_view, 2> kVersions{"1.1", "2"};
 constexpr std::uint64_t kMaxReceived = std::uint64_t{512} * 1024;  // framing included
 
-constexpr std::array kKeys{
+constexpr std::array kHttpKeys{
     KeySpec{.key = "http",
             .type = ValueType::choice,
             .fallback = "1.1",
@@ -238,7 +238,7 @@ Result<void> read_expectations(const Params& params, HttpPlan& plan) {
 }  // namespace
 
 std::span<const KeySpec> http_keys() {
-    return kKeys;
+    return kHttpKeys;
 }
 
 Result<PlanPtr> make_http_plan(const Params& params, bool inside_tls) {
@@ -262,7 +262,7 @@ const Kind kHttp{
      .doc = "The server answers a request (HTTP/1.1 or 2) with an accepted status and, with body or "
             "body_regex, the expected text. Redirects are not followed; at most 16 KiB of header and 64 KiB "
             "of body are looked at.",
-     .keys = kKeys,
+     .keys = kHttpKeys,
      .validate = validate_by<make_http>,
      .speaks = speaks_tcp},
     make_http};

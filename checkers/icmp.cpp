@@ -13,7 +13,7 @@ namespace lvs::checkers {
 
 namespace {
 
-constexpr std::array kKeys{
+constexpr std::array kIcmpKeys{
     KeySpec{.key = "size",
             .type = ValueType::integer,
             .fallback = "56",
@@ -82,7 +82,7 @@ Result<PlanPtr> make_icmp(const Params& params) {
 const Kind kIcmp{
     {.kind = "icmp",
      .doc = "The server answers an ICMP echo request. That says nothing about the service it is to offer.",
-     .keys = kKeys,
+     .keys = kIcmpKeys,
      .needs_port = false,
      .validate = validate_by<make_icmp>},
     make_icmp};

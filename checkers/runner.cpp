@@ -11,7 +11,7 @@ CommandEnd not_started(int error_number) {
     return {.how = CommandEnd::How::not_started, .number = error_number};
 }
 
-Result<void> check_hello(std::span<const std::uint8_t> bytes) {
+Result<void> check_runner_hello(std::span<const std::uint8_t> bytes) {
     const auto message = runner_wire::decode_from_runner(bytes);
     if (!message) return std::unexpected(message.error());
     const auto* hello = std::get_if<runner_wire::Hello>(&*message);
@@ -33,7 +33,7 @@ Runner::Runner(asio::io_context& io, Options options,
                 .name = "runner",
                 .silence = options_.silence,
                 .grace = std::chrono::milliseconds(500)},
-               {.on_hello = check_hello,
+               {.on_hello = check_runner_hello,
                 .on_ready = [this] { on_ready(); },
                 .on_message = [this](std::span<const std::uint8_t> bytes) { return on_message(bytes); },
                 .on_lost = [this](const std::string& reason) { on_lost(reason); }}) {}

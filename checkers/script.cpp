@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kWeights{"none", "exit", "output"};
 
-constexpr std::array kKeys{
+constexpr std::array kScriptKeys{
     KeySpec{.key = "command",
             .type = ValueType::strings,
             .required = true,
@@ -122,7 +122,7 @@ const Kind kScript{
          "`timeout`. "
          "The end of what it wrote is kept for the status. A program that cannot be started says nothing of "
          "the server: its health stands.",
-     .keys = kKeys,
+     .keys = kScriptKeys,
      .needs_port = false,
      .validate = validate_by<make_script>,
      .has_socket = false},

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxLook = 16384;  // bytes searched for `expect`
 
-constexpr std::array kKeys{
+constexpr std::array kTcpKeys{
     KeySpec{
         .key = "send", .doc = "Bytes sent as soon as the connection stands.", .example = "\"PING\\r\\n\""},
     KeySpec{
@@ -85,7 +85,7 @@ const Kind kTcp{
     {.kind = "tcp",
      .doc = "The server accepts a TCP connection. With send and expect, it also gives the expected "
             "answer. The connection is closed by a reset, which costs the server least.",
-     .keys = kKeys,
+     .keys = kTcpKeys,
      .validate = validate_by<make_tcp>,
      .speaks = speaks_tcp},
     make_tcp};

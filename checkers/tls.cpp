@@ -16,7 +16,7 @@ namespace lvs::checkers {
 
 namespace {
 
-constexpr std::array kKeys{
+constexpr std::array kTlsKeys{
     KeySpec{.key = "verify",
             .type = ValueType::boolean,
             .fallback = "true",
@@ -304,7 +304,7 @@ const KeySpec kResumeKey{
     .example = "false"};
 
 std::span<const KeySpec> tls_keys() {
-    return kKeys;
+    return kTlsKeys;
 }
 
 Result<void> refuse_tls_keys(const Params& params, std::string_view wanted) {

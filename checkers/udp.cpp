@@ -10,7 +10,7 @@ namespace lvs::checkers {
 
 namespace {
 
-constexpr std::array kKeys{
+constexpr std::array kUdpKeys{
     KeySpec{.key = "send", .doc = "The datagram to send. Default: an empty one.", .example = "\"ping\""},
     KeySpec{.key = "expect",
             .doc = "Text that must occur in an answer. Answers without it are passed over.",
@@ -84,7 +84,7 @@ const Kind kUdp{
      .doc = "The server answers a datagram as expected. Without an expectation it is enough that no ICMP "
             "error refuses the datagram; routers and hosts limit those, so give the timeout a second or "
             "more.",
-     .keys = kKeys,
+     .keys = kUdpKeys,
      .validate = validate_by<make_udp>,
      .speaks = [](const Params& /*params*/) -> std::string_view { return "udp"; }},
     make_udp};

@@ -10,8 +10,8 @@
 namespace lvs::ipvs {
 namespace {
 
-constexpr std::size_t kReceiveRoom = 32 * 1024;
-constexpr int kSocketQueue = 4 * 1024 * 1024;  // some thousand changes at once
+constexpr std::size_t kEventRoom = 32 * 1024;
+constexpr int kEventQueue = 4 * 1024 * 1024;  // some thousand changes at once
 constexpr int kReadsPerTurn = 256;             // then the loop gets to do something else
 
 int set_membership(int fd, int option, std::uint32_t group) {
@@ -24,8 +24,8 @@ int set_membership(int fd, int option, std::uint32_t group) {
 Result<int> open_watch() {
     const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_GENERIC);
     if (fd < 0) return fail_errno(errno, "netlink: open a socket");
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kSocketQueue, sizeof kSocketQueue) != 0)
-        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kSocketQueue, sizeof kSocketQueue);
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kEventQueue, sizeof kEventQueue) != 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kEventQueue, sizeof kEventQueue);
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
     if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
@@ -37,7 +37,7 @@ Result<int> open_watch() {
 }
 
 Watch::Watch(asio::io_context& loop, Open open)
-    : open_(open ? std::move(open) : open_watch), socket_(loop), buffer_(kReceiveRoom) {}
+    : open_(open ? std::move(open) : open_watch), socket_(loop), buffer_(kEventRoom) {}
 
 void Watch::open() {
     if (socket_.is_open()) return;

@@ -5,7 +5,6 @@
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <netlink/addr.h>
-#include <netlink/msg.h>
 #include <netlink/route/addr.h>
 #include <poll.h>
 #include <pthread.h>
@@ -17,6 +16,8 @@
 #include <cstring>
 #include <map>
 #include <ranges>
+
+#include "vrrp/io_message.hpp"
 
 namespace lvs::vrrp::io {
 
@@ -32,12 +33,8 @@ struct AddrPut {
 struct NlAddrPut {
     void operator()(nl_addr* addr) const { nl_addr_put(addr); }
 };
-struct MessageFree {
-    void operator()(nl_msg* message) const { nlmsg_free(message); }
-};
 using Addr = std::unique_ptr<rtnl_addr, AddrPut>;
 using NlAddr = std::unique_ptr<nl_addr, NlAddrPut>;
-using Message = std::unique_ptr<nl_msg, MessageFree>;
 
 Addr make_address(int index, const VirtualAddress& prefix) {
     const auto bytes = prefix.address.bytes();

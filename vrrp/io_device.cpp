@@ -8,7 +8,6 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/attr.h>
-#include <netlink/msg.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -17,17 +16,14 @@
 #include <cstdio>
 #include <cstring>
 
+#include "vrrp/io_message.hpp"
+
 namespace lvs::vrrp::io {
 
 namespace {
 
 constexpr ArpSettings kArp{.ignore = 1, .announce = 2};
 constexpr std::size_t kAnswer = 64 * 1024;
-
-struct MessageFree {
-    void operator()(nl_msg* message) const { nlmsg_free(message); }
-};
-using Message = std::unique_ptr<nl_msg, MessageFree>;
 
 Message make_message(int type, int flags, int index) {
     Message message(nlmsg_alloc_simple(type, NLM_F_REQUEST | NLM_F_ACK | flags));

@@ -18,7 +18,7 @@ namespace lvs::vrrp::io {
 
 namespace {
 
-constexpr int kReceiveBuffer = 1 << 20;
+constexpr int kLinkBuffer = 1 << 20;
 constexpr int kMaxDumps = 16;
 
 Mac read_mac(nlattr* attr) {
@@ -52,7 +52,7 @@ Result<void> LinkTable::open() {
     fd_ = Fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE));
     if (!fd_) return fail_errno(errno, "vrrp: open a netlink socket");
     // SO_RCVBUFFORCE needs CAP_NET_ADMIN; without it the default is kept and overruns are read again.
-    ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer);
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kLinkBuffer, sizeof kLinkBuffer);
     sockaddr_nl local{};
     local.nl_family = AF_NETLINK;
     local.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;

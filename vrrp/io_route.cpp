@@ -4,7 +4,6 @@
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
-#include <netlink/msg.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -14,15 +13,11 @@
 #include <memory>
 
 #include "vrrp/io_fd.hpp"
+#include "vrrp/io_message.hpp"
 
 namespace lvs::vrrp::io {
 
 namespace {
-
-struct MessageFree {
-    void operator()(nl_msg* message) const { nlmsg_free(message); }
-};
-using Message = std::unique_ptr<nl_msg, MessageFree>;
 
 std::uint8_t family_of(const IpAddress& address) {
     return address.is_v4() ? AF_INET : AF_INET6;

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <array>
 
-#include "lvsd/config/value.hpp"
+#include "lvsd/config/choice.hpp"
 
 namespace lvs::config {
 namespace {
@@ -20,13 +20,6 @@ const KeySpec& spec_of(std::span<const KeySpec> keys, std::string_view name) {
     return *std::ranges::find(keys, name, &KeySpec::key);
 }
 
-template <class E, std::size_t N>
-E enum_of(std::string_view text, const std::array<E, N>& values) {
-    const auto found = std::ranges::find_if(values, [text](E value) { return to_string(value) == text; });
-    LVS_ASSERT(found != values.end());  // the key table's choices and to_string() differ
-    return *found;
-}
-
 constexpr std::array kProtocols{Protocol::tcp, Protocol::udp, Protocol::sctp};
 constexpr std::array kForwards{Forward::nat, Forward::dr, Forward::tun};
 constexpr std::array kOnFailures{OnFailure::weight0, OnFailure::remove};
@@ -37,18 +30,6 @@ constexpr std::array kRequires{Require::all, Require::any};
 constexpr std::array kStarts{StartState::unknown, StartState::up, StartState::down};
 constexpr std::array kTunnels{TunnelType::ipip, TunnelType::gue, TunnelType::gre};
 constexpr std::array kTunnelChecksums{TunnelChecksum::none, TunnelChecksum::checksum, TunnelChecksum::remote};
-
-template <class E, std::size_t N>
-E choice(const Fields& fields, std::string_view key, E otherwise, const std::array<E, N>& values) {
-    const auto* text = fields.get<std::string>(key);
-    return text ? enum_of(*text, values) : otherwise;
-}
-
-template <class T>
-std::optional<T> maybe(const Fields& fields, std::string_view key) {
-    const auto* found = fields.get<T>(key);
-    return found ? std::optional<T>(*found) : std::nullopt;
-}
 
 // ---- checks -----------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 
-#include "lvsd/config/value.hpp"
+#include "lvsd/config/choice.hpp"
 
 namespace lvs::config {
 namespace {
@@ -18,21 +18,6 @@ constexpr std::array kRouteTypes{RouteType::unicast, RouteType::blackhole, Route
                                  RouteType::prohibit};
 constexpr std::array kRuleActions{RuleAction::lookup, RuleAction::blackhole, RuleAction::unreachable,
                                   RuleAction::prohibit};
-
-template <class E, std::size_t N>
-E choice(const Fields& fields, std::string_view key, E otherwise, const std::array<E, N>& values) {
-    const auto* text = fields.get<std::string>(key);
-    if (text == nullptr) return otherwise;
-    const auto found = std::ranges::find_if(values, [text](E value) { return to_string(value) == *text; });
-    LVS_ASSERT(found != values.end());  // the key table's choices and to_string() differ
-    return *found;
-}
-
-template <class T>
-std::optional<T> maybe(const Fields& fields, std::string_view key) {
-    const auto* found = fields.get<T>(key);
-    return found ? std::optional<T>(*found) : std::nullopt;
-}
 
 std::uint32_t number(const Fields& fields, std::string_view key, std::uint32_t otherwise) {
     return static_cast<std::uint32_t>(fields.get_or(key, std::int64_t{otherwise}));

@@ -10,8 +10,6 @@
 namespace lvs::config {
 namespace {
 
-constexpr std::int64_t kMs = 1'000'000;
-constexpr std::int64_t kSecond = 1000 * kMs;
 constexpr std::size_t kMaxSocketPath = 107;  // unix(7)
 
 constexpr std::array<std::string_view, 17> kEvents{

@@ -56,7 +56,7 @@ std::string items(const std::vector<T>& all) {
     return toml_list(all, [](const T& one) { return item(one); });
 }
 
-class Printer {
+class RouterPrinter {
 public:
     std::string print(const Config& config) {
         for (const auto& router : config.routers)
@@ -148,7 +148,7 @@ std::string toml_header(std::string_view name) {
 }
 
 std::string print_routers(const Config& config) {
-    return Printer().print(config);
+    return RouterPrinter().print(config);
 }
 
 }  // namespace lvs::config

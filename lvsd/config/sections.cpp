@@ -9,8 +9,6 @@
 namespace lvs::config {
 namespace {
 
-constexpr std::int64_t kMs = 1'000'000;
-constexpr std::int64_t kSecond = 1000 * kMs;
 constexpr std::int64_t kDay = 86'400 * kSecond;
 
 constexpr std::array<std::string_view, 2> kOnStop{"remove", "keep"};

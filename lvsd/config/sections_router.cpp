@@ -8,8 +8,6 @@
 namespace lvs::config {
 namespace {
 
-constexpr std::int64_t kMs = 1'000'000;
-constexpr std::int64_t kSecond = 1000 * kMs;
 constexpr std::int64_t kHour = 3600 * kSecond;
 constexpr std::int64_t kMaxTable = 0xffffffff;
 constexpr std::string_view kInterfaceChars = "A-Za-z0-9._@+-";

@@ -17,6 +17,9 @@
 
 namespace lvs::config {
 
+inline constexpr std::int64_t kMs = 1'000'000;  // the limits of durations are in nanoseconds
+inline constexpr std::int64_t kSecond = 1000 * kMs;
+
 struct Place {  // from 1; line 0 = the file as a whole
     std::uint32_t line = 0;
     std::uint32_t column = 0;

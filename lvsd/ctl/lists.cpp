@@ -2,22 +2,16 @@
 #include "lvsd/ctl/lists.hpp"
 
 #include <fmt/format.h>
-#include <fnmatch.h>
 
 #include <algorithm>
 
 #include "lvsd/ctl/cells.hpp"
+#include "lvsd/ctl/patterns.hpp"
 
 namespace lvs::ctl {
 namespace {
 
 using namespace state;
-
-bool matches(const std::vector<std::string>& patterns, const std::string& name) {
-    return patterns.empty() || std::ranges::any_of(patterns, [&name](const std::string& pattern) {
-               return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
-           });
-}
 
 template <class E>
 bool has_state(const Filter& filter, E state) {

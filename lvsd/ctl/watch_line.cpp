@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fmt/format.h>
-#include <fnmatch.h>
 
-#include <algorithm>
 #include <ctime>
 
+#include "lvsd/ctl/patterns.hpp"
 #include "lvsd/ctl/watch.hpp"
 
 namespace lvs::ctl {
 namespace {
-
-bool matches(const std::vector<std::string>& patterns, const std::string& text) {
-    return patterns.empty() || std::ranges::any_of(patterns, [&text](const std::string& pattern) {
-               return ::fnmatch(pattern.c_str(), text.c_str(), 0) == 0;
-           });
-}
 
 std::string local_time(state::WallTime time) {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();

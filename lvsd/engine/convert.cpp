@@ -56,7 +56,7 @@ struct ValueText {
     }
     std::string operator()(bool value) const { return value ? "true" : "false"; }
     std::string operator()(std::int64_t value) const { return fmt::format("{}", value); }
-    std::string operator()(Duration value) const { return to_string(value); }
+    std::string operator()(Duration value) const { return lvs::to_string(value); }
     std::string operator()(const IpAddress& value) const { return to_string(value); }
     std::string operator()(const Endpoint& value) const { return to_string(value); }
     std::string operator()(const Prefix& value) const { return to_string(value); }
@@ -114,9 +114,9 @@ ipvs::DestSettings dest_settings(const config::RealServer& server, std::int32_t 
 }
 
 std::string settings_text(const config::Check& check) {
-    auto text = fmt::format("{} {} {} {} {}", check.kind, to_string(check.interval), to_string(check.timeout),
+    auto text = fmt::format("{} {} {} {} {}", check.kind, lvs::to_string(check.interval), lvs::to_string(check.timeout),
                             check.rise, check.fall);
-    text += fmt::format(" {} {} {} {} {} {}", to_string(check.fast_interval), to_string(check.jitter),
+    text += fmt::format(" {} {} {} {} {} {}", lvs::to_string(check.fast_interval), lvs::to_string(check.jitter),
                         to_string(check.start), check.source ? to_string(*check.source) : "-",
                         check.fwmark ? check.fwmark->value() : 0, check.interface);
     for (const auto& [key, value] : check.params)

@@ -159,23 +159,22 @@ def _short(name: str) -> str:
     return re.sub(r"^tests/\w+/", "", name)
 
 
-def pytest_suite(suite: str, file: Path, tally, wanted, command, environment) -> None:
-    """Runs one file. command(arguments) gives the command line, which may be one that boots a machine."""
-    name = str(file.relative_to(ROOT))
-    arguments = [name]
+def pytest_suite(suite: str, files: list[Path], tally, wanted, command, environment) -> None:
+    """Runs the files as one. command(arguments) gives the command line, which may be one that boots a machine."""
+    names = [str(file.relative_to(ROOT)) for file in files]
+    arguments = names
     if wanted.pattern:
-        selected = _collect(name, suite, wanted, environment)
-        if not selected:
+        arguments = [test for name in names for test in _collect(name, suite, wanted, environment)]
+        if not arguments:
             return
-        arguments = selected
     run = PytestRun(suite, tally)
-    log_path = LOGS / f"{suite}-{file.stem}.log"
+    log_path = LOGS / f"{suite}-{files[0].stem}.log"
     with open(log_path, "w") as log, reading(command(arguments), cwd=ROOT, env=environment) as running:
         for line in running.stdout:
             log.write(line)
             log.flush()
             run.take(line)
-    run.finish(name, running.returncode)
+    run.finish(names[0], running.returncode)
 
 
 def _collect(name: str, suite: str, wanted, environment) -> list[str]:

@@ -4,9 +4,9 @@
     unit   ctest in build/asan: units, simulation, fuzz corpora
     lint   the executable files of tests/lint
     net    pytest in tests/net: real programs in namespaces of this machine, no IPVS
-    vm     pytest in tests/vm, inside virtual machines: one machine per file and kernel. A file may say what it needs,
-           as a literal:  LAB = {"kernels": ["6.1"], "systemd": True, "ipvs": "bundled", "cpus": 1, "memory": 2048,
-           "icount": True, "timeout": 900}
+    vm     pytest in tests/vm, inside virtual machines. A file may say what it needs, as a literal:
+           LAB = {"kernels": ["6.1"], "systemd": True, "ipvs": "bundled", "cpus": 1, "memory": 2048, "icount": True,
+           "timeout": 900}; files that need the same share a machine, and its time is the sum of theirs
     lab    pytest in tests/lab_tests: tests of the lab itself that boot machines
 
 A file of pytest that says LAB = {"when": "long"} takes many minutes and is run with --long only; one of net that says
@@ -28,6 +28,8 @@ from .paths import BUILD, CACHE, LOGS, ROOT, TESTS, bin_dir
 from .say import LabError, tail
 from .suites import ctest_suite, lint_suite, pytest_suite
 
+KERNELS = ("6.1", "6.12", "debug")
+TIMEOUT = 300  # seconds, of a file that does not say
 QUICK = ("unit", "lint", "net")
 SUITES = (*QUICK, "vm", "lab")
 
@@ -111,26 +113,37 @@ def _lint(tally: Tally, wanted, _) -> None:
 
 def _net(tally: Tally, wanted, when: str) -> None:
     for file in _files("net", when):
-        pytest_suite("net", file, tally, wanted, _python_command, _environment())
+        pytest_suite("net", [file], tally, wanted, _python_command, _environment())
 
 
 def _lab(tally: Tally, wanted, when: str) -> None:
     for file in _files("lab_tests", when):
-        pytest_suite("lab", file, tally, wanted, _python_command, _environment())
+        pytest_suite("lab", [file], tally, wanted, _python_command, _environment())
 
 
 def _vm(tally: Tally, wanted, when: str) -> None:
-    for file in _files("vm", when):
-        needs = needs_of(file)
-        needs.pop("when", None)
-        for kernel in needs.pop("kernels", ["6.1", "6.12"]):
-            if kernel == "debug" and not debug_kernel.is_current(CACHE / "debug"):
+    for machine, files in machines(_files("vm", when)).items():
+        kernel, timeout = machine[0], sum(needs_of(file).get("timeout", TIMEOUT) for file in files)
+        if kernel == "debug" and not debug_kernel.is_current(CACHE / "debug"):
+            for file in files:
                 _not_built(tally, wanted, file)
-                continue
-            options = _machine_options({"kernel": kernel, **needs})
-            pytest_suite(f"vm-{kernel}", file, tally, wanted,
-                         lambda arguments, options=options: [str(TESTS / "lab"), "run", *options, "--",
-                                                             *_python_command(arguments)], _environment())
+            continue
+        options = ["--kernel", kernel, *_machine_options(dict(machine[1:])), "--timeout", str(timeout)]
+        pytest_suite(f"vm-{kernel}", files, tally, wanted,
+                     lambda arguments, options=options: [str(TESTS / "lab"), "run", *options, "--",
+                                                         *_python_command(arguments)], _environment())
+
+
+def machines(files: list[Path]) -> dict[tuple, list[Path]]:
+    """What each machine is, and the files that run in it. To boot one costs as much as a file of tests."""
+    out: dict[tuple, list[Path]] = {}
+    for kernel in KERNELS:
+        for file in files:
+            needs = needs_of(file)
+            if kernel in needs.get("kernels", KERNELS[:2]):
+                wants = sorted(item for item in needs.items() if item[0] not in ("kernels", "when", "timeout"))
+                out.setdefault((kernel, *wants), []).append(file)
+    return out
 
 
 def _not_built(tally, wanted, file: Path) -> None:

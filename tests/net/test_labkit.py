@@ -94,6 +94,17 @@ def test_what_a_file_needs_is_read_without_running_it(tmp_path):
     assert testing._machine_options({"systemd": True, "icount": False, "cpus": 1}) == ["--systemd", "--cpus", "1"]
 
 
+def test_files_that_need_the_same_share_a_machine(tmp_path):
+    files = []
+    for name, needs in (("a", "{}"), ("b", '{"ipvs": "bundled"}'), ("c", '{"kernels": ["6.1"], "timeout": 900}'),
+                        ("d", '{"kernels": ["debug"], "ipvs": "bundled"}')):
+        files.append(tmp_path / f"test_{name}.py")
+        files[-1].write_text(f"LAB = {needs}\n")
+    a, b, c, d = files
+    assert testing.machines(files) == {("6.1",): [a, c], ("6.1", ("ipvs", "bundled")): [b], ("6.12",): [a],
+                                       ("6.12", ("ipvs", "bundled")): [b], ("debug", ("ipvs", "bundled")): [d]}
+
+
 def test_the_newest_kernel_is_chosen_by_number_and_signed():
     images = ["linux-image-6.1.0-9-amd64", "linux-image-6.1.0-56-amd64-unsigned", "linux-image-6.1.0-56-amd64",
               "linux-image-6.1.0-10-amd64"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-LAB = {"ipvs": "bundled"}
+LAB = {"ipvs": "bundled", "memory": 2048}
 TESTS = Path(__file__).resolve().parents[1]
 
 

@@ -4,7 +4,7 @@
 import importlib.util
 from pathlib import Path
 
-LAB = {"kernels": ["6.1"], "ipvs": "bundled", "timeout": 900}
+LAB = {"kernels": ["6.1"], "ipvs": "bundled", "memory": 2048, "timeout": 900}
 
 spec = importlib.util.spec_from_file_location("stock_control", Path(__file__).with_name("test_control.py"))
 stock = importlib.util.module_from_spec(spec)

@@ -4,7 +4,7 @@
 import importlib.util
 from pathlib import Path
 
-LAB = {"ipvs": "bundled", "timeout": 900}
+LAB = {"ipvs": "bundled", "memory": 2048, "timeout": 900}
 
 spec = importlib.util.spec_from_file_location("stock_via", Path(__file__).with_name("test_via.py"))
 stock = importlib.util.module_from_spec(spec)

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxGaps = 100'000;
 
-enum Token : std::uint64_t { kSendToken, kReportToken, kSocketToken };
+enum Token : std::uint64_t { kSendToken, kTellToken, kSocketToken };
 
 // A gap is the time between two answers that arrived one after the other; below the threshold it is not told.
 class UdpProbe {
@@ -42,7 +42,7 @@ private:
         report_timer_ = make_timer(arguments_.report);
         watch(epoll_, socket_, EPOLLIN, kSocketToken);
         watch(epoll_, send_timer_, EPOLLIN, kSendToken);
-        watch(epoll_, report_timer_, EPOLLIN, kReportToken);
+        watch(epoll_, report_timer_, EPOLLIN, kTellToken);
     }
 
     void turn() {
@@ -53,7 +53,7 @@ private:
                 case kSendToken:
                     if (read_timer(send_timer_) > 0) send_one();
                     break;
-                case kReportToken:
+                case kTellToken:
                     if (read_timer(report_timer_) > 0) print_interval();
                     break;
                 case kSocketToken:

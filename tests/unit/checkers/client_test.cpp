@@ -9,6 +9,7 @@
 
 #include <fstream>
 
+#include "patience.hpp"
 #include "server.hpp"
 #include "tls_server.hpp"
 
@@ -16,8 +17,6 @@ namespace lvs::checkers {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Duration kPatience = 30s;
 
 class ClientTest : public testing::Test {
 protected:

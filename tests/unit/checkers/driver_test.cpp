@@ -8,14 +8,13 @@
 
 #include <map>
 
+#include "patience.hpp"
 #include "server.hpp"
 
 namespace lvs::checkers {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Duration kPatience = 20s;  // the machine may be busy; what is waited for comes much sooner
 
 class DriverTest : public testing::Test {
 protected:

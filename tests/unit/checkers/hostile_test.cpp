@@ -9,6 +9,7 @@
 #include <array>
 
 #include "checkers/driver.hpp"
+#include "patience.hpp"
 #include "server.hpp"
 
 namespace lvs::checkers {
@@ -16,8 +17,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace std::string_literals;
-
-constexpr Duration kPatience = 30s;  // the machine may be busy; what is waited for comes much sooner
 
 std::string frame(char type, char flags, char stream, std::string_view payload) {
     std::string out{0, 0, static_cast<char>(payload.size()), type, flags, 0, 0, 0, stream};

@@ -13,14 +13,13 @@
 #include "checkers/driver.hpp"
 #include "checkers/fd_link.hpp"
 #include "checkers/socket_maker.hpp"
+#include "patience.hpp"
 #include "server.hpp"
 
 namespace lvs::checkers {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Duration kPatience = 20s;
 
 class MadeSocketTest : public testing::Test {
 protected:

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "checkers/client.hpp"
+#include "patience.hpp"
 
 namespace lvs::checkers {
 namespace {
@@ -15,8 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
-
-constexpr Duration kPatience = 30s;
 
 class RunnerChecksTest : public testing::Test {
 protected:

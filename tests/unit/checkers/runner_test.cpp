@@ -12,14 +12,14 @@
 #include <filesystem>
 #include <fstream>
 
+#include "patience.hpp"
+
 namespace lvs::checkers {
 namespace {
 
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
-
-constexpr Duration kPatience = 30s;
 
 class RunnerTest : public testing::Test {
 protected:

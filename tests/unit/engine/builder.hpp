@@ -9,6 +9,8 @@
 
 namespace lvs::engine {
 
+inline constexpr const char* kVip = "192.0.2.10:80";
+
 inline config::Check tcp_check(std::uint16_t port = 0) {
     config::Check check;
     check.kind = "tcp";

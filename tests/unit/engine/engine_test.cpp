@@ -11,7 +11,6 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using namespace std::chrono_literals;
 
-constexpr const char* kVip = "192.0.2.10:80";
 Time at(Duration since_start) { return Time(since_start); }
 
 // The id of the check of that target.

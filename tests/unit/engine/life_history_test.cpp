@@ -19,7 +19,6 @@ using namespace std::chrono_literals;
 constexpr std::size_t kServers = 5;
 constexpr std::uint8_t kModelTiers = 3;
 constexpr int kSteps = 10;  // of a slow start
-constexpr auto kVip = "192.0.2.1:80";
 
 struct ModelServer {
     std::optional<bool> healthy;

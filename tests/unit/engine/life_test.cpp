@@ -15,8 +15,6 @@ using testing::IsEmpty;
 using testing::Not;
 using namespace std::chrono_literals;
 
-constexpr const char* kVip = "192.0.2.10:80";
-
 // An engine with its clock; every step returns what changed, in words.
 class Story {
 public:

@@ -13,8 +13,6 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-constexpr const char* kVip = "192.0.2.10:80";
-
 class PlanTest : public testing::Test {
 protected:
     void start(config::Config config) {
@@ -80,8 +78,7 @@ TEST_F(PlanTest, RoutersAreComparedSettingBySetting) {
     router.preempt = false;
     after.routers = {router};
     EXPECT_THAT(plan(after), ElementsAre("~ virtual router front", "    preempt: true -> false",
-                                         "    priority: 100 -> 150",
-                                         "    preempt_delay: \"0s\" -> default"));
+                                         "    priority: 100 -> 150", "    preempt_delay: \"0s\" -> default"));
     EXPECT_THAT(plan({}), ElementsAre("- virtual router front"));
 }
 

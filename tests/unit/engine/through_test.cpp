@@ -77,8 +77,6 @@ protected:
     std::map<ipvs::ServiceKey, std::string> planned;
 };
 
-constexpr const char* kVip = "192.0.2.10:80";
-
 TEST_F(ThroughTest, EveryServerOfAServiceHasAMarkOfItsOwn) {
     configure({service("web", kVip,
                        {far_server("10.0.0.1:8080"), far_server("10.0.0.2:8080"), server("10.0.0.3:8080")})});
