@@ -12,7 +12,7 @@ from labkit.paths import BUILD, ROOT
 
 LAB = Path(__file__).resolve().parents[1] / "lab"
 STORY = Path(__file__).with_name("packages_story.sh")
-KERNELS = ("6.1", "6.12")
+KERNELS = kernels.DEBIAN
 
 # The first run makes the clean root, and a machine under emulation installs slowly.
 pytestmark = pytest.mark.limit(1500)

@@ -30,7 +30,8 @@ PATTERNS = {
     "6.1": r"^linux-image-6\.1\.0-[0-9]+-amd64(-unsigned)?$",
     "6.12": r"^linux-image-6\.12\.[0-9]+(\+deb12)?-amd64(-unsigned)?$",
 }
-NAMES = (*PATTERNS, "debug")
+DEBIAN = tuple(PATTERNS)
+NAMES = (*DEBIAN, "debug")
 
 # Compressed modules that a guest loads again and again are unpacked once here instead of under emulation.
 OFTEN_LOADED = ("kernel/net", "kernel/lib", "kernel/crypto", "kernel/arch", "kernel/drivers/net/*.ko.xz")

@@ -6,7 +6,8 @@
     net    pytest in tests/net: real programs in namespaces of this machine, no IPVS
     vm     pytest in tests/vm, inside virtual machines. A file may say what it needs, as a literal:
            LAB = {"kernels": ["6.1"], "systemd": True, "ipvs": "bundled", "cpus": 1, "memory": 2048, "icount": True,
-           "timeout": 900}; files that need the same share a machine, and its time is the sum of theirs
+           "timeout": 900}; files that need the same share a machine, and its time is the sum of theirs. Those for
+           {"kernels": ["debug"]} come last
     lab    pytest in tests/lab_tests: tests of the lab itself that boot machines
 
 A file of pytest that says LAB = {"when": "long"} takes many minutes and is run with --long only; one of net that says
@@ -20,18 +21,18 @@ import os
 import re
 import shutil
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import build, debug_kernel, packages
+from . import ahead, build, debug_kernel, kernels, packages
 from .paths import BUILD, CACHE, LOGS, ROOT, TESTS, bin_dir
 from .say import LabError, tail
 from .suites import ctest_suite, lint_suite, pytest_suite
 
-KERNELS = ("6.1", "6.12", "debug")
 TIMEOUT = 300  # seconds, of a file that does not say
 QUICK = ("unit", "lint", "net")
-SUITES = (*QUICK, "vm", "lab")
+SUITES = (*QUICK, "vm", "lab", "debug")
 
 
 @dataclass
@@ -79,28 +80,35 @@ def run(quick: bool, long: bool, pattern: str) -> int:
     except re.error as error:
         raise LabError(f"the pattern is not a regular expression: {error}") from None
     started = time.monotonic()
-    packages.ensure("build", "cluster", "test", *(() if quick else ("vm", "module")))
+    packages.ensure("build", "cluster", "test", *(() if quick else ("vm", "module", "package", "debug-kernel")))
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)
     tally = Tally()
     when = "quick" if quick else "long" if long else "whole"
     suites = [suite for suite in (QUICK if quick else SUITES) if _may_match(pattern, suite)]
+    with ahead.making() if not quick and not pattern else nullcontext() as ahead_of_it:
+        _build(suites)
+        for suite in suites:
+            if suite == "unit":
+                _unit(tally, wanted, quick)
+            elif suite == "debug":
+                _debug(tally, wanted, when, ahead_of_it)
+            else:
+                RUNNERS[suite](tally, wanted, when)
+    return tally.finish(time.monotonic() - started)
+
+
+def _build(suites: list[str]) -> None:
     if build.has_sources():
         if "unit" in suites:
             build.build("asan")
         build.build("release", *build.WHAT_RUNS, "lvsd-test-tools")
-    for suite in suites:
-        if suite == "unit":
-            _unit(tally, wanted, quick)
-        else:
-            RUNNERS[suite](tally, wanted, when)
-    return tally.finish(time.monotonic() - started)
 
 
 def _may_match(pattern: str, suite: str) -> bool:
     """A pattern that begins with the name of a suite spares the others, above all building what they need."""
     named = re.match(r"(unit|lint|net|vm|lab)[-/]", pattern)
-    return named is None or named[1] == suite
+    return named is None or named[1] == {"debug": "vm"}.get(suite, suite)
 
 
 def _unit(tally: Tally, wanted, quick: bool) -> None:
@@ -122,36 +130,40 @@ def _lab(tally: Tally, wanted, when: str) -> None:
 
 
 def _vm(tally: Tally, wanted, when: str) -> None:
-    for machine, files in machines(_files("vm", when)).items():
-        kernel, timeout = machine[0], sum(needs_of(file).get("timeout", TIMEOUT) for file in files)
-        if kernel == "debug" and not debug_kernel.is_current(CACHE / "debug"):
-            for file in files:
-                _not_built(tally, wanted, file)
-            continue
-        options = ["--kernel", kernel, *_machine_options(dict(machine[1:])), "--timeout", str(timeout)]
-        pytest_suite(f"vm-{kernel}", files, tally, wanted,
-                     lambda arguments, options=options: [str(TESTS / "lab"), "run", *options, "--",
-                                                         *_python_command(arguments)], _environment())
+    for machine, files in machines(_files("vm", when), kernels.DEBIAN).items():
+        _in_machine(tally, wanted, machine, files)
 
 
-def machines(files: list[Path]) -> dict[tuple, list[Path]]:
+def _debug(tally: Tally, wanted, when: str, ahead_of_it) -> None:
+    """The kernel that watches comes last: a fresh machine builds it meanwhile. A run of chosen tests builds it only
+    where nothing else is asked for, and says what it leaves out."""
+    for machine, files in machines(_files("vm", when), ("debug",)).items():
+        if ahead_of_it:
+            ahead.wait(ahead_of_it)
+        if debug_kernel.is_current(CACHE / "debug") or ahead_of_it or wanted.pattern.startswith("vm-debug"):
+            _in_machine(tally, wanted, machine, files)
+        elif wanted.search(f"vm-debug/{files[0].name}"):
+            tally.add(Result(f"vm-debug/{files[0].name}", "skipped", 0.0, "the debug kernel is not built; "
+                             "`tests/lab test vm-debug` builds it, in 13 minutes of two processors"))
+
+
+def _in_machine(tally: Tally, wanted, machine: tuple, files: list[Path]) -> None:
+    timeout = sum(needs_of(file).get("timeout", TIMEOUT) for file in files)
+    options = ["--kernel", machine[0], *_machine_options(dict(machine[1:])), "--timeout", str(timeout)]
+    pytest_suite(f"vm-{machine[0]}", files, tally, wanted,
+                 lambda arguments: [str(TESTS / "lab"), "run", *options, "--", *_python_command(arguments)], _environment())
+
+
+def machines(files: list[Path], names: tuple) -> dict[tuple, list[Path]]:
     """What each machine is, and the files that run in it. To boot one costs as much as a file of tests."""
     out: dict[tuple, list[Path]] = {}
-    for kernel in KERNELS:
+    for kernel in names:
         for file in files:
             needs = needs_of(file)
-            if kernel in needs.get("kernels", KERNELS[:2]):
+            if kernel in needs.get("kernels", kernels.DEBIAN):
                 wants = sorted(item for item in needs.items() if item[0] not in ("kernels", "when", "timeout"))
                 out.setdefault((kernel, *wants), []).append(file)
     return out
-
-
-def _not_built(tally, wanted, file: Path) -> None:
-    """A run of the tests does not wait a quarter of an hour for the debug kernel; nor does it keep silent about that."""
-    name = f"vm-debug/{file.name}"
-    if wanted.search(name):
-        tally.add(Result(name, "skipped", 0.0, "the debug kernel is not built; `tests/lab run --kernel debug --memory 2048 "
-                                               "-- true` builds it, in 13 minutes of two processors"))
 
 
 RUNNERS = {"lint": _lint, "net": _net, "vm": _vm, "lab": _lab}

@@ -218,6 +218,23 @@ TEST_F(RunnerTest, AShortageIsNamedAndPasses) {
     EXPECT_EQ(losses_, 0);
 }
 
+TEST_F(RunnerTest, ALackOfProcessesIsNamedAndPasses) {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    make();
+    auto command = shell("true");
+    command.user = "nobody";
+    ASSERT_TRUE(result(command).is_success());
+    rlimit before{};
+    ASSERT_EQ(prlimit(*runner_->pid(), RLIMIT_NPROC, nullptr, &before), 0);
+    const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+    ASSERT_EQ(prlimit(*runner_->pid(), RLIMIT_NPROC, &none, nullptr), 0);
+    EXPECT_EQ(to_string(result(command)), "could not be started: Resource temporarily unavailable");
+    EXPECT_EQ(children(), "");
+    ASSERT_EQ(prlimit(*runner_->pid(), RLIMIT_NPROC, &before, nullptr), 0);
+    EXPECT_TRUE(result(command).is_success());
+    EXPECT_EQ(losses_, 0);
+}
+
 TEST_F(RunnerTest, WhenItsProcessIsKilledProgramsAreLostAndTheRestGoesOn) {
     make();
     run("a", shell("echo $$ > " + path("pid") + "; exec sleep 600", 600s));

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What tests need and takes long to make, made by a process of its own on whatever the tests before leave of the
+processors: a clean Debian and the debug kernel. Who needs one of them waits for it, or makes it: see cache_lock()."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+from . import cleanroot, kernels
+from .paths import CACHE, LOGS, TESTS
+from .say import LabError, say
+
+# SCHED_IDLE: nothing of the tests, which measure times, waits for it.
+COMMAND = ("chrt", "--idle", "0", sys.executable, "-B", "-m", "labkit.ahead")
+LOG = LOGS / "ahead.log"
+
+
+@contextmanager
+def making():
+    """It goes on while the block runs, and ends with it."""
+    with open(LOG, "w") as log:
+        child = subprocess.Popen(COMMAND, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                                 env=dict(os.environ, PYTHONPATH=str(TESTS), PYTHONPYCACHEPREFIX=str(CACHE / "pycache")))
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGTERM)
+            child.wait()
+
+
+def wait(child) -> None:
+    """Until all of it is there or has failed; says now and then how far it is."""
+    told = time.monotonic()
+    while child.poll() is None:
+        time.sleep(0.2)
+        if time.monotonic() - told > 30:
+            told = time.monotonic()
+            lines = LOG.read_text(errors="replace").splitlines()
+            say("waiting: " + (lines[-1].removeprefix("lab:").strip() if lines else "nothing is made yet"))
+
+
+def main() -> int:
+    try:
+        cleanroot.ensure(kernels.DEBIAN)
+        kernels.ensure("debug")
+    except LabError as error:
+        say(str(error))
+        return error.status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
