@@ -1,7 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from labkit.fixtures import *  # noqa: E402,F401,F403 (the path comes first; fixtures are found by name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leaves_no_table():
+    """Files share a machine: a table left in its own namespace would hold the module for the next."""
+    yield
+    if Path("/proc/net/ip_vs").exists():
+        subprocess.run(["ipvsadm", "-C"], check=True)
