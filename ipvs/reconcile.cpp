@@ -15,8 +15,11 @@ constexpr Duration kCountersAge = std::chrono::seconds(60);
 
 std::set<ServiceKey> services_of(const std::vector<Command>& commands) {
     std::set<ServiceKey> out;
-    for (const auto& command : commands)
-        out.insert(command.service);
+    const ServiceKey* last = nullptr;  // the commands for one service stand together, in the order of services
+    for (const auto& command : commands) {
+        if (last == nullptr || *last != command.service) out.insert(out.end(), command.service);
+        last = &command.service;
+    }
     return out;
 }
 
@@ -76,12 +79,13 @@ void Reconcile::change_desired(Time now, const std::map<ServiceKey, std::optiona
     Table wanted, held;
     for (const auto& [key, service] : changes) {
         refused_.erase(key);  // something else now, worth a try at once
-        desired_.erase(key);
         if (service) {
-            desired_.emplace(key, *service);
-            wanted.emplace(key, *service);
+            desired_.insert_or_assign(key, *service);
+            wanted.emplace_hint(wanted.end(), key, *service);
+        } else {
+            desired_.erase(key);
         }
-        if (const auto found = known_.find(key); found != known_.end()) held.insert(*found);
+        if (const auto found = known_.find(key); found != known_.end()) held.insert(held.end(), *found);
     }
     has_desired_ = true;
     if (state_ != State::idle) {
@@ -307,8 +311,8 @@ void Reconcile::decide(Time now, Effects& out) {
 
 Table Reconcile::services_for(const std::vector<Command>& commands) const {
     Table out;
-    for (const auto& command : commands)
-        if (const auto found = desired_.find(command.service); found != desired_.end()) out.insert(*found);
+    for (const auto& key : services_of(commands))
+        if (const auto found = desired_.find(key); found != desired_.end()) out.insert(out.end(), *found);
     return out;
 }
 

@@ -3,6 +3,8 @@
 // toml++ bounds nested values but not dotted keys: `[a.a.a...]` of a megabyte makes a tree that deep, and
 // freeing it overflows the stack. This scan finds such a key first. It need be right only as far as the text
 // is valid TOML, because toml++ stops where it no longer is.
+#include <algorithm>
+
 #include "lvsd/config/value.hpp"
 
 namespace lvs::config {
@@ -20,7 +22,7 @@ public:
             else if (c == '"' || c == '\'')
                 skip_string(c);
             else if (take(c))
-                return place_;
+                return place();
         }
         return std::nullopt;
     }
@@ -32,13 +34,12 @@ private:
             c == '=' || c == ',' || c == '[' || c == ']' || c == '{' || c == '}' || c == '\n';
         if (separator) dots_ = 0;
         if (c == '.' && ++dots_ >= kMaxKeyParts) return true;
-        step();
+        ++at_;
         return false;
     }
 
     void skip_comment() {
-        while (at_ < text_.size() && text_[at_] != '\n')
-            step();
+        at_ = std::min(text_.find('\n', at_), text_.size());
     }
 
     void skip_string(char quote) {
@@ -57,25 +58,25 @@ private:
     void close(char quote, bool multi) {
         advance(multi ? 3 : 1);
         for (int i = 0; multi && i < 2 && at_ < text_.size() && text_[at_] == quote; ++i)
-            step();
+            ++at_;
     }
 
-    void advance(std::size_t count) {
-        for (std::size_t i = 0; i < count && at_ < text_.size(); ++i)
-            step();
-    }
+    void advance(std::size_t count) { at_ = std::min(at_ + count, text_.size()); }
 
-    void step() {
-        const auto c = static_cast<unsigned char>(text_[at_++]);
-        if (c == '\n')
-            place_ = {place_.line + 1, 1};
-        else if ((c & 0xc0U) != 0x80)  // columns are characters, not bytes
-            ++place_.column;
+    // Columns are characters, not bytes.
+    [[nodiscard]] Place place() const {
+        Place out{1, 1};
+        for (const char c : text_.substr(0, at_)) {
+            if (c == '\n')
+                out = {out.line + 1, 1};
+            else if ((static_cast<unsigned char>(c) & 0xc0U) != 0x80)
+                ++out.column;
+        }
+        return out;
     }
 
     std::string_view text_;
     std::size_t at_ = 0;
-    Place place_{1, 1};
     std::size_t dots_ = 0;
 };
 

@@ -58,15 +58,17 @@ List convert_list(toml::array&& array, std::uint32_t file) {
 
 // toml++ orders a table by key; we want the order of the file.
 Table convert_table(toml::table&& table, std::uint32_t file) {
+    std::vector<std::pair<Place, toml::table::iterator>> order;
+    order.reserve(table.size());
+    for (auto at = table.begin(); at != table.end(); ++at)
+        order.emplace_back(place_of(at->first.source(), file), at);
+    std::ranges::sort(order, {}, &decltype(order)::value_type::first);
     Table out;
-    out.reserve(table.size());
-    while (!table.empty()) {
-        const auto first = table.begin();
-        const auto& key = first->first;
-        out.push_back({std::string(key.str()), place_of(key.source(), file), convert(first->second, file)});
-        table.erase(first);
+    out.reserve(order.size());
+    for (const auto& [place, at] : order) {
+        out.push_back({std::string(at->first.str()), place, convert(at->second, file)});
+        table.erase(at);
     }
-    std::ranges::sort(out, {}, &Entry::place);
     return out;
 }
 
