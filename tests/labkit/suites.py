@@ -71,7 +71,7 @@ def _ctest_run(suite: str, directory: Path, tally, arguments: list[str], expecte
     junit = LOGS / f"{suite}-{len(tally.results)}.xml"
     command = ["ctest", "--test-dir", str(directory), "-j", str(os.cpu_count()), "--output-junit", str(junit),
                "--timeout", "300", *arguments]
-    before = len(tally.results)
+    before = tally.told(suite)
     with open(LOGS / f"{suite}.log", "a") as log, reading(command) as running:
         failed = []
         for line in running.stdout:
@@ -84,7 +84,7 @@ def _ctest_run(suite: str, directory: Path, tally, arguments: list[str], expecte
     for case in ElementTree.parse(junit).getroot().iter("testcase") if junit.exists() else ():
         if case.get("name") in failed:
             _add_unpassed(suite, tally, case)
-    missing = expected - (len(tally.results) - before)
+    missing = expected - (tally.told(suite) - before)
     if missing:
         tally.add(_result(suite, "ctest", "failed", 0.0, f"{missing} of {expected} tests did not report; see "
                           f"{LOGS}/{suite}.log"))
