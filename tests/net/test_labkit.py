@@ -23,6 +23,9 @@ class Tally:
         self.results.append((result.id, result.outcome))
         self.texts[result.id] = result.text
 
+    def told(self, suite):
+        return sum(name.startswith(f"{suite}/") for name, _ in self.results)
+
 
 def pytest_run(*messages, status: int) -> list[tuple[str, str]]:
     tally = Tally()
