@@ -10,7 +10,9 @@ import pytest
 from labkit import cleanroot, kernels
 from labkit.paths import BUILD, ROOT
 
-LAB = Path(__file__).resolve().parents[1] / "lab"
+LAB = {"beside": True}
+
+TOOL = Path(__file__).resolve().parents[1] / "lab"
 STORY = Path(__file__).with_name("packages_story.sh")
 KERNELS = kernels.DEBIAN
 
@@ -113,6 +115,6 @@ def enabled(installed):
 
 
 def test_from_boot_to_purge(enabled):
-    told = run(LAB, "run", "--root", enabled, "--systemd", "--ipvs", "none", "--memory", "1024", "--timeout", "1300", "--",
+    told = run(TOOL, "run", "--root", enabled, "--systemd", "--ipvs", "none", "--memory", "1024", "--timeout", "1300", "--",
                "sh", "/root/story.sh", timeout=1400)
     assert told.rstrip().endswith("the end"), told

@@ -10,6 +10,7 @@
            {"kernels": ["debug"]} come last
     lab    pytest in tests/lab_tests: tests of the lab itself that boot machines
 
+One of lab that says LAB = {"beside": True} measures nothing, and runs beside the debug kernel's machine.
 A file of pytest that says LAB = {"when": "long"} takes many minutes and is run with --long only; one of net that says
 "when": "whole" takes more than some seconds and waits for the whole run. A run that leaves files out says so.
 
@@ -22,19 +23,19 @@ import re
 import shutil
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import ahead, build, debug_kernel, kernels, packages
+from .child import side_by_side
 from .paths import BUILD, CACHE, LOGS, ROOT, TESTS, bin_dir
 from .say import LabError, tail
 from .suites import ctest_suite, lint_suite, pytest_suite
 
 TIMEOUT = 300  # seconds, of a file that does not say
 QUICK = ("unit", "lint", "net")
-SUITES = (*QUICK, "vm", "lab", "debug")
+SUITES = (*QUICK, "vm", "lab")
 
 
 @dataclass
@@ -96,25 +97,22 @@ def run(quick: bool, long: bool, pattern: str) -> int:
     LOGS.mkdir(parents=True)
     tally = Tally()
     when = "quick" if quick else "long" if long else "whole"
-    suites = [suite for suite in (QUICK if quick else SUITES) if _may_match(pattern, suite)]
+    suites = [suite for suite in (QUICK if quick else (*SUITES, "debug")) if _may_match(pattern, suite)]
     with ahead.making() if not quick and not pattern else nullcontext() as ahead_of_it:
         _build(suites)
 
-        def work_off(some) -> None:
+        def work_off(*some: str) -> None:
             for suite in some:
-                if suite == "unit":
-                    _unit(tally, wanted, quick)
-                elif suite == "debug":
-                    _debug(tally, wanted, when, ahead_of_it)
-                else:
+                if suite in suites:
                     RUNNERS[suite](tally, wanted, when)
 
         if quick:  # units compute, the others wait most of the time; what measures times is not among them
-            with ThreadPoolExecutor(2) as lanes:
-                list(lanes.map(work_off, ([suite for suite in suites if suite == "unit"],
-                                          [suite for suite in suites if suite != "unit"])))
+            side_by_side(lambda: work_off("unit"), lambda: work_off("lint", "net"))
         else:
-            work_off(suites)
+            work_off(*SUITES)
+            # Two machines that compute on a processor each, and measure nothing.
+            side_by_side(lambda: _lab_beside(tally, wanted, when) if "lab" in suites else None,
+                         lambda: _debug(tally, wanted, when, ahead_of_it) if "debug" in suites else None)
     return tally.finish(time.monotonic() - started)
 
 
@@ -131,8 +129,8 @@ def _may_match(pattern: str, suite: str) -> bool:
     return named is None or named[1] == {"debug": "vm"}.get(suite, suite)
 
 
-def _unit(tally: Tally, wanted, quick: bool) -> None:
-    ctest_suite("unit", BUILD / "asan", tally, wanted, quick)
+def _unit(tally: Tally, wanted, when: str) -> None:
+    ctest_suite("unit", BUILD / "asan", tally, wanted, when == "quick")
 
 
 def _lint(tally: Tally, wanted, _) -> None:
@@ -146,7 +144,14 @@ def _net(tally: Tally, wanted, when: str) -> None:
 
 def _lab(tally: Tally, wanted, when: str) -> None:
     for file in _files("lab_tests", when):
-        pytest_suite("lab", [file], tally, wanted, _python_command, _environment())
+        if not needs_of(file).get("beside"):
+            pytest_suite("lab", [file], tally, wanted, _python_command, _environment())
+
+
+def _lab_beside(tally: Tally, wanted, when: str) -> None:
+    for file in sorted((TESTS / "lab_tests").glob("test_*.py")):
+        if needs_of(file).get("beside"):
+            pytest_suite("lab", [file], tally, wanted, _python_command, _environment())
 
 
 def _vm(tally: Tally, wanted, when: str) -> None:
@@ -186,7 +191,7 @@ def machines(files: list[Path], names: tuple) -> dict[tuple, list[Path]]:
     return out
 
 
-RUNNERS = {"lint": _lint, "net": _net, "vm": _vm, "lab": _lab}
+RUNNERS = {"unit": _unit, "lint": _lint, "net": _net, "vm": _vm, "lab": _lab}
 
 
 def needs_of(file: Path) -> dict:
