@@ -28,6 +28,8 @@ def ensure(names: tuple[str, ...]) -> Path:
     """The clean root with the named kernels in it."""
     packages.ensure("package")
     wanted = [kernels.ensure(name) for name in names]
+    for kernel in wanted:  # not below: the lock is for one at a time, this process included
+        kernels.ensure_headers(kernel)
     versions = [kernel.version for kernel in wanted]
     digest = hashlib.sha256(repr((SUITE, INCLUDED, versions)).encode() + Path(__file__).read_bytes()).hexdigest()
     place = CACHE / "cleanroot" / digest[:16]
@@ -115,7 +117,6 @@ def _same_sources(work: Path) -> None:
 def _add_kernel(kernel, work: Path) -> None:
     """The headers, which know where they are and so go there, and what of the modules is about networks: depmod reads
     every module, which takes an emulated machine minutes when it has all of Debian's."""
-    kernels.ensure_headers(kernel)
     headers = kernel.home / "headers-tree"
     _link(headers, work / headers.relative_to("/"))
     modules = work / "usr/lib/modules" / kernel.version

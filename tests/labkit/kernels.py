@@ -82,7 +82,7 @@ def ensure_headers(kernel: Kernel) -> Path:
 
 @contextmanager
 def cache_lock():
-    """One lab at a time changes the cache."""
+    """One lab at a time changes the cache. Not to be asked for by who has it: it would wait for itself."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "lock", "w") as lock:
         try:
