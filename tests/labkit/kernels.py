@@ -80,9 +80,14 @@ def ensure_headers(kernel: Kernel) -> Path:
     return kernel.headers
 
 
+_has_lock = False
+
+
 @contextmanager
 def cache_lock():
-    """One lab at a time changes the cache. Not to be asked for by who has it: it would wait for itself."""
+    """One lab at a time changes the cache. Who has the lock must not ask for it again: it would wait for itself."""
+    global _has_lock
+    assert not _has_lock, "the cache's lock is asked for by who has it"
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "lock", "w") as lock:
         try:
@@ -90,7 +95,11 @@ def cache_lock():
         except BlockingIOError:
             say("waiting for another lab that is filling the cache")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        _has_lock = True
+        try:
+            yield
+        finally:
+            _has_lock = False
 
 
 def _cached(name: str, home: Path) -> Kernel | None:

@@ -121,6 +121,15 @@ def test_the_newest_kernel_is_chosen_by_number_and_signed():
                key=kernels._image_order) == "linux-image-6.12.117+deb12-amd64"
 
 
+def test_the_lock_of_the_cache_is_not_taken_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(kernels, "CACHE", tmp_path)
+    with kernels.cache_lock():
+        with pytest.raises(AssertionError, match="by who has it"), kernels.cache_lock():
+            pass
+    with kernels.cache_lock():
+        pass
+
+
 def test_the_archive_is_what_cpio_reads(tmp_path):
     archive = initramfs.archive([("a", 0o040755, b""), ("a/one", 0o100644, b"12345"), ("a/two", 0o100600, b"")])
     assert len(archive) % 4 == 0
