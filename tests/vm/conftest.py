@@ -11,8 +11,9 @@ from labkit.fixtures import *  # noqa: E402,F401,F403 (the path comes first; fix
 
 
 @pytest.fixture(scope="module", autouse=True)
-def leaves_no_table():
-    """Files share a machine: a table left in its own namespace would hold the module for the next."""
+def leaves_ipvs_as_it_was():
+    """Files share a machine: a table or a scheduler that one leaves would hold the module for the next."""
     yield
     if Path("/proc/net/ip_vs").exists():
         subprocess.run(["ipvsadm", "-C"], check=True)
+        subprocess.run("rmmod xt_ipvs $(ls /sys/module | grep ^ip_vs_)", shell=True, check=False, stderr=subprocess.DEVNULL)

@@ -183,7 +183,8 @@ def test_tells_the_kernels_version(keeper):
 def unload():
     """Until the daemon lets go between two looks: it puts its table back as soon as it sees the loss."""
     ipvsadm("-C")
-    return subprocess.run(["modprobe", "-r", "ip_vs_wlc", "ip_vs_rr", "ip_vs"], capture_output=True).returncode == 0
+    schedulers = [path.name for path in pathlib.Path("/sys/module").glob("ip_vs_*")]
+    return subprocess.run(["modprobe", "-r", *schedulers, "ip_vs"], capture_output=True).returncode == 0
 
 
 def test_a_module_taken_away_and_brought_back_under_its_feet(keeper):
