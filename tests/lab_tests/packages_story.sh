@@ -11,9 +11,9 @@ fail() {
     exit 1
 }
 
-# is COMMAND OUTPUT-PATTERN: what the command prints matches, within ten seconds.
+# is COMMAND OUTPUT-PATTERN: what the command prints matches, within a minute: the machine is emulated.
 is() {
-    end=$(($(date +%s) + 10))
+    end=$(($(date +%s) + 60))
     while :; do
         told=$(sh -c "$1" 2>&1) || true
         case "$told" in $2) return 0 ;; esac

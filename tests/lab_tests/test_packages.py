@@ -10,9 +10,7 @@ import pytest
 from labkit import cleanroot, kernels
 from labkit.paths import BUILD, ROOT
 
-LAB = {"beside": True}
-
-TOOL = Path(__file__).resolve().parents[1] / "lab"
+LAB = Path(__file__).resolve().parents[1] / "lab"
 STORY = Path(__file__).with_name("packages_story.sh")
 KERNELS = kernels.DEBIAN
 
@@ -115,6 +113,6 @@ def enabled(installed):
 
 
 def test_from_boot_to_purge(enabled):
-    told = run(TOOL, "run", "--root", enabled, "--systemd", "--ipvs", "none", "--memory", "1024", "--timeout", "1300", "--",
+    told = run(LAB, "run", "--root", enabled, "--systemd", "--ipvs", "none", "--memory", "1024", "--timeout", "1300", "--",
                "sh", "/root/story.sh", timeout=1400)
     assert told.rstrip().endswith("the end"), told

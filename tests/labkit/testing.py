@@ -10,7 +10,6 @@
            {"kernels": ["debug"]} come last
     lab    pytest in tests/lab_tests: tests of the lab itself that boot machines
 
-One of lab that says LAB = {"beside": True} measures nothing, and runs beside the debug kernel's machine.
 A file of pytest that says LAB = {"when": "long"} takes many minutes and is run with --long only; one of net that says
 "when": "whole" takes more than some seconds and waits for the whole run. A run that leaves files out says so.
 
@@ -110,9 +109,8 @@ def run(quick: bool, long: bool, pattern: str) -> int:
             side_by_side(lambda: work_off("unit"), lambda: work_off("lint", "net"))
         else:
             work_off(*SUITES)
-            # Two machines that compute on a processor each, and measure nothing.
-            side_by_side(lambda: _lab_beside(tally, wanted, when) if "lab" in suites else None,
-                         lambda: _debug(tally, wanted, when, ahead_of_it) if "debug" in suites else None)
+            if "debug" in suites:
+                _debug(tally, wanted, when, ahead_of_it)
     return tally.finish(time.monotonic() - started)
 
 
@@ -144,14 +142,7 @@ def _net(tally: Tally, wanted, when: str) -> None:
 
 def _lab(tally: Tally, wanted, when: str) -> None:
     for file in _files("lab_tests", when):
-        if not needs_of(file).get("beside"):
-            pytest_suite("lab", [file], tally, wanted, _python_command, _environment())
-
-
-def _lab_beside(tally: Tally, wanted, when: str) -> None:
-    for file in sorted((TESTS / "lab_tests").glob("test_*.py")):
-        if needs_of(file).get("beside"):
-            pytest_suite("lab", [file], tally, wanted, _python_command, _environment())
+        pytest_suite("lab", [file], tally, wanted, _python_command, _environment())
 
 
 def _vm(tally: Tally, wanted, when: str) -> None:
