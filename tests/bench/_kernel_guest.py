@@ -20,6 +20,10 @@ import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from labkit import ipvs_modules  # noqa: E402 (the path comes first)
+from labkit.waiting import wait_for  # noqa: E402
+
 GENERATOR, DIRECTOR = "pg0", "director"
 VIP, VIP6 = "172.16.0.0", "2001:db8:f::1"
 SERVER, SERVER6 = "10.2.0.1", "2001:db8:2::1"
@@ -344,14 +348,7 @@ def load_module(which: str) -> None:
 
 
 def unload_modules() -> None:
-    deadline = time.monotonic() + 60
-    while Path("/sys/module/ip_vs").exists():
-        loaded = [line.split()[0] for line in Path("/proc/modules").read_text().splitlines()]
-        for name in [name for name in loaded if name.startswith("ip_vs_") or name == "xt_ipvs"] + ["ip_vs"]:
-            subprocess.run(["rmmod", name], stderr=subprocess.DEVNULL, check=False)
-        if time.monotonic() > deadline:
-            raise SystemExit("the module does not unload")
-        time.sleep(0.2)
+    wait_for(ipvs_modules.unload, 60, "the module is unloaded", interval=0.2)
 
 
 def main() -> int:

@@ -20,12 +20,13 @@ import time
 import traceback
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
 import nl  # noqa: E402  (the path comes first)
 import stage  # noqa: E402
 from case import (DEL_DEST, DEL_SERVICE, DEST, FLUSH, GET_DEST, GET_SERVICE, NEW_DEST, NEW_SERVICE, SERVICE,  # noqa: E402
                   SET_DEST, SET_SERVICE, VIP, VIP6, ZERO, dest_nest, service_key, service_nest)
+from labkit import ipvs_modules  # noqa: E402
 from stage import CLIENTS, CLIENTS6, SERVERS, SERVERS6  # noqa: E402
 from wire import ACK, FIN, RST, SYN, ip, tcp, udp  # noqa: E402
 
@@ -145,13 +146,7 @@ def namespaces(source, end: float) -> None:
 
 def take_down() -> int:
     """Unloads the module, which needs every namespace with services to have ended, and weighs the slabs."""
-    def unloaded() -> bool:
-        loaded = [line.split()[0] for line in Path("/proc/modules").read_text(encoding="ascii").splitlines()]
-        for name in [name for name in loaded if name.startswith("ip_vs_") or name == "xt_ipvs"] + ["ip_vs"]:
-            subprocess.run(["rmmod", name], stderr=subprocess.DEVNULL, check=False)
-        return not Path("/sys/module/ip_vs").exists()
-
-    if not stage.wait_until(unloaded, 120, 0.2):
+    if not stage.wait_until(ipvs_modules.unload, 120, 0.2):
         print("the module does not unload: something still holds it")
         print("\n".join(kernel_complaints()))
         raise SystemExit(1)

@@ -7,7 +7,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from labkit.fixtures import *  # noqa: E402,F401,F403 (the path comes first; fixtures are found by name)
+from labkit import ipvs_modules  # noqa: E402 (the path comes first)
+from labkit.fixtures import *  # noqa: E402,F401,F403 (fixtures are found by name)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -16,4 +17,4 @@ def leaves_ipvs_as_it_was():
     yield
     if Path("/proc/net/ip_vs").exists():
         subprocess.run(["ipvsadm", "-C"], check=True)
-        subprocess.run("rmmod xt_ipvs $(ls /sys/module | grep ^ip_vs_)", shell=True, check=False, stderr=subprocess.DEVNULL)
+        ipvs_modules.unload_users()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from labkit import ipvs_modules
+
 LAB = {"ipvs": "bundled", "memory": 2048}
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -72,7 +74,8 @@ def test_batches_under_traffic():
 
 
 def test_it_goes_and_comes_back():
-    sh("ipvsadm -C; for m in $(ls /sys/module | grep '^ip_vs_'); do rmmod $m; done; rmmod xt_ipvs 2>/dev/null; rmmod ip_vs")
+    sh("ipvsadm -C")
+    assert ipvs_modules.unload()
     assert not Path("/proc/net/ip_vs").exists()
     assert "ip_vs_conn" not in Path("/proc/slabinfo").read_text()
     sh("modprobe ip_vs")

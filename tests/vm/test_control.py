@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit import ipvs_modules
 from labkit.waiting import wait_for
 
 LAB = {"kernels": ["6.1"], "timeout": 900}
@@ -309,12 +310,6 @@ def test_a_read_only_disk_stops_nothing_and_is_said(lvsd, tiny_disk):
     assert table() == THEIRS, "while it runs it knows what is its own"
 
 
-def unload():
-    subprocess.run("rmmod $(ls /sys/module | grep ^ip_vs_) 2>/dev/null; rmmod ip_vs", shell=True, check=False,
-                   stderr=subprocess.DEVNULL)
-    return not os.path.exists("/proc/net/ip_vs")
-
-
 def test_the_module_goes_and_comes_again(lvsd):
     lvsd.start(TWO)
     lvsd.settled()
@@ -325,7 +320,7 @@ def test_the_module_goes_and_comes_again(lvsd):
         # A service holds the module, and with ours the daemon puts back what is flushed before rmmod can come.
         lvsd.process.send_signal(signal.SIGSTOP)
         ipvsadm("-C", check=False)
-        wait_for(unload, 60, "the module is unloaded under the daemon")
+        wait_for(ipvs_modules.unload, 60, "the module is unloaded under the daemon")
         lvsd.process.send_signal(signal.SIGCONT)
         wait_for(lambda: "no IPVS" in lvsd.status()["ipvs"]["last_error"], 30, "which says so")
         blocked.unlink()

@@ -12,6 +12,8 @@ import time
 
 import pytest
 
+from labkit import ipvs_modules
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SWITCH = pathlib.Path("/proc/sys/kernel/modprobe")
 
@@ -183,8 +185,7 @@ def test_tells_the_kernels_version(keeper):
 def unload():
     """Until the daemon lets go between two looks: it puts its table back as soon as it sees the loss."""
     ipvsadm("-C")
-    schedulers = [path.name for path in pathlib.Path("/sys/module").glob("ip_vs_*")]
-    return subprocess.run(["modprobe", "-r", *schedulers, "ip_vs"], capture_output=True).returncode == 0
+    return ipvs_modules.unload()
 
 
 def test_a_module_taken_away_and_brought_back_under_its_feet(keeper):

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from labkit import topology
+from labkit import ipvs_modules, topology
 from labkit.director import Director
 from labkit.waiting import wait_for
 
@@ -277,15 +277,10 @@ def test_all_processes_together_stay_small(cluster):
     assert 0 < total <= 30 * 1024
 
 
-def unloaded():
-    subprocess.run("rmmod $(ls /sys/module | grep ^ip_vs_); rmmod ip_vs", shell=True, check=False, stderr=subprocess.DEVNULL)
-    return not os.path.exists("/proc/net/ip_vs")
-
-
 def test_no_ipvs_in_the_kernel_is_said_clearly_and_overcome(cluster):
     d1 = cluster["d1"]
     forbidden = "/etc/modprobe.d/no-ip_vs.conf"
-    wait_for(unloaded, 30, "ip_vs can be unloaded: the namespaces of former tests hold it no more")
+    wait_for(ipvs_modules.unload, 30, "ip_vs can be unloaded: the namespaces of former tests hold it no more")
     with open(forbidden, "w") as file:
         file.write("install ip_vs /bin/false\n")
     try:
