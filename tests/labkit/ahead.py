@@ -6,11 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 
 from . import cleanroot, kernels
-from .paths import CACHE, LOGS, TESTS
+from .paths import LOGS
 from .say import LabError, say
 
 # SCHED_IDLE: nothing of the tests, which measure times, waits for it.
@@ -19,11 +18,11 @@ LOG = LOGS / "ahead.log"
 
 
 @contextmanager
-def making():
+def making(environment: dict[str, str]):
     """It goes on while the block runs, and ends with it."""
     with open(LOG, "w") as log:
         child = subprocess.Popen(COMMAND, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                                 env=dict(os.environ, PYTHONPATH=str(TESTS), PYTHONPYCACHEPREFIX=str(CACHE / "pycache")))
+                                 env=environment)
     try:
         yield child
     finally:
@@ -34,13 +33,19 @@ def making():
 
 def wait(child) -> None:
     """Until all of it is there or has failed; says now and then how far it is."""
-    told = time.monotonic()
-    while child.poll() is None:
-        time.sleep(0.2)
-        if time.monotonic() - told > 30:
-            told = time.monotonic()
-            lines = LOG.read_text(errors="replace").splitlines()
-            say("waiting: " + (lines[-1].removeprefix("lab:").strip() if lines else "nothing is made yet"))
+    while True:
+        try:
+            status = child.wait(30)
+            break
+        except subprocess.TimeoutExpired:
+            say(f"waiting: {_last_word()}")
+    if status != 0:
+        say(f"not everything could be made ahead: {_last_word()} (all of it: {LOG})")
+
+
+def _last_word() -> str:
+    lines = LOG.read_text(errors="replace").splitlines()
+    return lines[-1].removeprefix("lab:").strip() if lines else "nothing is said yet"
 
 
 def main() -> int:

@@ -2,7 +2,7 @@
 """Programs the lab runs and reads line by line; none of them outlives the reading, whatever ends it."""
 
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 from .say import LabError
@@ -41,7 +41,7 @@ def side_by_side(*works) -> None:
     with ThreadPoolExecutor(len(works)) as lanes:
         running = [lanes.submit(work) for work in works]
         try:
-            for one in running:
+            for one in wait(running, return_when=FIRST_EXCEPTION).done:
                 one.result()
         except BaseException:
             _is_over = True

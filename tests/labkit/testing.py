@@ -97,7 +97,7 @@ def run(quick: bool, long: bool, pattern: str) -> int:
     tally = Tally()
     when = "quick" if quick else "long" if long else "whole"
     suites = [suite for suite in (QUICK if quick else (*SUITES, "debug")) if _may_match(pattern, suite)]
-    with ahead.making() if not quick and not pattern else nullcontext() as ahead_of_it:
+    with ahead.making(_environment()) if not quick and not pattern else nullcontext() as ahead_of_it:
         _build(suites)
 
         def work_off(*some: str) -> None:

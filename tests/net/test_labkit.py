@@ -4,13 +4,15 @@
 import json
 import re
 import subprocess
+import threading
 
 import pytest
 
-from labkit import bench, gtest, initramfs, kernels, packages, suites, testing, vm
+from labkit import bench, child, gtest, initramfs, kernels, packages, suites, testing, vm
 from labkit.demo.display import Display
 from labkit.demo.load import Interval, Load
 from labkit.demo.directors import Lvsd, View
+from labkit.say import LabError
 from labkit.suites import MARK
 
 
@@ -119,6 +121,28 @@ def test_the_newest_kernel_is_chosen_by_number_and_signed():
         assert not re.match(kernels.PATTERNS["6.12"], other)
     assert max(["linux-image-6.12.9+deb12-amd64", "linux-image-6.12.117+deb12-amd64"],
                key=kernels._image_order) == "linux-image-6.12.117+deb12-amd64"
+
+
+def test_what_runs_side_by_side_ends_together(monkeypatch):
+    monkeypatch.setattr(child, "_is_over", False)
+    begun = threading.Event()
+
+    def long_work():
+        with child.reading(["sh", "-c", "echo begun; exec sleep 1000"]) as running:
+            running.stdout.readline()
+            begun.set()
+            running.stdout.read()
+        with child.reading(["true"]):
+            pass
+
+    def broken_work():
+        assert begun.wait(60)
+        raise LabError("broken")
+
+    with pytest.raises(LabError, match="broken"):
+        child.side_by_side(long_work, broken_work)
+    with pytest.raises(LabError, match="interrupted"), child.reading(["true"]):
+        pass
 
 
 def test_the_lock_of_the_cache_is_not_taken_twice(tmp_path, monkeypatch):
