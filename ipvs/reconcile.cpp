@@ -304,14 +304,14 @@ void Reconcile::decide(Time now, Effects& out) {
     commands_ = commands.size();
     scope_ = services_of(commands);
     state_ = State::applying;
-    auto services = services_for(commands);
+    auto services = services_for(*scope_);
     out.emplace_back(
         StartApply{{std::move(commands), std::move(services), stale_ < kMostStale ? at_ : std::nullopt}});
 }
 
-Table Reconcile::services_for(const std::vector<Command>& commands) const {
+Table Reconcile::services_for(const std::set<ServiceKey>& keys) const {
     Table out;
-    for (const auto& key : services_of(commands))
+    for (const auto& key : keys)
         if (const auto found = desired_.find(key); found != desired_.end()) out.insert(out.end(), *found);
     return out;
 }

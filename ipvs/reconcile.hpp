@@ -197,7 +197,7 @@ private:
     void take_changes(const Changes& changes);
     void lose_track();
     [[nodiscard]] bool is_read_due(Time now) const;
-    [[nodiscard]] Table services_for(const std::vector<Command>& commands) const;
+    [[nodiscard]] Table services_for(const std::set<ServiceKey>& keys) const;
     void drop_refused(std::vector<Command>& commands) const;
     void merge(Table table);
     void decide(Time now, Effects& out);

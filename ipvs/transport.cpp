@@ -22,6 +22,11 @@ Error lost(const char* what) {
 
 }  // namespace
 
+void ask_for_room(int fd, int beyond_limit, int within_limit, int bytes) {
+    if (setsockopt(fd, SOL_SOCKET, beyond_limit, &bytes, sizeof bytes) != 0)
+        (void)setsockopt(fd, SOL_SOCKET, within_limit, &bytes, sizeof bytes);
+}
+
 Result<int> open_generic_netlink() {
     const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_GENERIC);
     if (fd < 0) return fail_errno(errno, "netlink: open a socket");
@@ -29,10 +34,8 @@ Result<int> open_generic_netlink() {
     // All three are improvements only; an old kernel or a missing capability is no reason to stop.
     (void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
     (void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kSocketQueue, sizeof kSocketQueue) != 0)
-        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kSocketQueue, sizeof kSocketQueue);
-    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &kLongestRequest, sizeof kLongestRequest) != 0)
-        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kLongestRequest, sizeof kLongestRequest);
+    ask_for_room(fd, SO_RCVBUFFORCE, SO_RCVBUF, kSocketQueue);
+    ask_for_room(fd, SO_SNDBUFFORCE, SO_SNDBUF, kLongestRequest);
     sockaddr_nl kernel{};
     kernel.nl_family = AF_NETLINK;
     // Connected to the kernel: what other processes send us is dropped before we see it.

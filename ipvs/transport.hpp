@@ -84,4 +84,8 @@ private:
 // The kernel's generic netlink.
 [[nodiscard]] Result<int> open_generic_netlink();
 
+// So many bytes of queue; beyond the system's limit (the option of that name ends in FORCE) only with CAP_NET_ADMIN. An
+// improvement only: without it the limit holds.
+void ask_for_room(int fd, int beyond_limit, int within_limit, int bytes);
+
 }  // namespace lvs::ipvs

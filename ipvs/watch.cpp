@@ -7,12 +7,14 @@
 
 #include <cerrno>
 
+#include "ipvs/transport.hpp"
+
 namespace lvs::ipvs {
 namespace {
 
 constexpr std::size_t kEventRoom = 32 * 1024;
 constexpr int kEventQueue = 4 * 1024 * 1024;  // some thousand changes at once
-constexpr int kReadsPerTurn = 256;             // then the loop gets to do something else
+constexpr int kReadsPerTurn = 256;            // then the loop gets to do something else
 
 int set_membership(int fd, int option, std::uint32_t group) {
     const int number = static_cast<int>(group);
@@ -24,8 +26,7 @@ int set_membership(int fd, int option, std::uint32_t group) {
 Result<int> open_watch() {
     const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_GENERIC);
     if (fd < 0) return fail_errno(errno, "netlink: open a socket");
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kEventQueue, sizeof kEventQueue) != 0)
-        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kEventQueue, sizeof kEventQueue);
+    ask_for_room(fd, SO_RCVBUFFORCE, SO_RCVBUF, kEventQueue);
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
     if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
