@@ -66,17 +66,36 @@ struct SpawnPlan {
     }
 };
 
+// A TLS handshake takes and gives back hundreds of pieces of memory; the C library has seven of each size at hand unless
+// told otherwise.
+constexpr std::string_view kTunables = "GLIBC_TUNABLES=";
+constexpr std::string_view kMorePieces = "glibc.malloc.tcache_count=127";
+
+std::vector<std::string> environment_of_child() {
+    std::vector<std::string> out;
+    for (char** entry = environ; *entry != nullptr; ++entry)
+        if (!std::string_view(*entry).starts_with(kTunables)) out.emplace_back(*entry);
+    out.emplace_back(std::string(kTunables).append(kMorePieces));
+    return out;
+}
+
+// What execve wants: good as long as the words are.
+std::vector<char*> pointers(std::vector<std::string>& words) {
+    std::vector<char*> out(words.size() + 1);
+    std::transform(words.begin(), words.end(), out.begin(), [](std::string& word) { return word.data(); });
+    return out;
+}
+
 Result<pid_t> spawn_program(const Supervisor::Program& program, int link) {
     SpawnPlan plan;
     if (plan.give_files(link) != 0 || plan.set_attributes() != 0)
         return fail(std::errc::not_enough_memory, "checkers: prepare the worker");
     std::vector<std::string> words{program.path, "--parent", std::to_string(getpid())};
     words.insert(words.end(), program.arguments.begin(), program.arguments.end());
-    std::vector<char*> argv(words.size() + 1);
-    std::transform(words.begin(), words.end(), argv.begin(), [](std::string& word) { return word.data(); });
+    auto environment = environment_of_child();
     pid_t pid = 0;
-    if (const int error =
-            posix_spawn(&pid, program.path.c_str(), &plan.actions, &plan.attributes, argv.data(), environ);
+    if (const int error = posix_spawn(&pid, program.path.c_str(), &plan.actions, &plan.attributes,
+                                      pointers(words).data(), pointers(environment).data());
         error != 0)
         return fail_errno(error, "checkers: start " + program.path);
     return pid;

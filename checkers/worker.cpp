@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "checkers/worker.hpp"
 
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -15,6 +16,8 @@ namespace lvs::checkers {
 namespace {
 
 constexpr Duration kBeat = std::chrono::seconds(1);
+constexpr Duration kLookAtMemory = std::chrono::seconds(10);
+constexpr std::size_t kMemoryAtHand = std::size_t{8} << 20;
 constexpr Duration kAskTogether = std::chrono::milliseconds(10);
 constexpr std::uint32_t kStatusesPerBeat = 10'000;  // slots; 50,000 checks report every 5 s
 
@@ -133,7 +136,16 @@ void Worker::beat(Time now) {
                                     .running = driver_.running(),
                                     .lag_counts = counters.lag.counts()};
     static_cast<void>(send(wire::encode(heartbeat)));
+    give_memory_back(now);
     statuses_due_ = std::min(kStatusesPerBeat, driver_.slots());
+}
+
+// What many connections at once needed, when a server was slow: the C library gives back of itself only what lies at the
+// end.
+void Worker::give_memory_back(Time now) {
+    if (now < next_look_at_memory_) return;
+    next_look_at_memory_ = now + kLookAtMemory;
+    if (mallinfo2().fordblks > kMemoryAtHand) malloc_trim(kMemoryAtHand / 2);
 }
 
 void Worker::send_pending() {

@@ -27,6 +27,7 @@ private:
     void ask(CheckId id);
     [[nodiscard]] bool send_asks(Time now);
     void beat(Time now);
+    void give_memory_back(Time now);
     void send_pending();
     [[nodiscard]] bool send_changes();
     [[nodiscard]] bool send_statuses();
@@ -41,6 +42,7 @@ private:
     std::uint32_t next_status_ = 0;          // slot
     std::uint32_t statuses_due_ = 0;         // slots still to look at in this round
     Time next_beat_{};
+    Time next_look_at_memory_{};
     bool link_full_ = false;
     bool stopped_ = false;
     std::optional<Error> error_;

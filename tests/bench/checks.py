@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 # kind, checks, interval in ms, more keys
 LOADS = (
     ("tcp", 50_000, 3_000, ()), ("tcp", 40_000, 3_000, ()), ("tcp", 4_000, 400, ()), ("http", 4_000, 1_000, ()),
-    ("http", 4_000, 800, ()), ("https", 2_000, 4_000, ("resume=false",)), ("https", 4_000, 4_000, ("resume=true",)),
+    ("http", 4_000, 800, ()), ("https", 2_000, 4_000, ("resume=false",)), ("https", 8_000, 4_000, ("resume=true",)),
 )
 COLUMNS = ("kind", "checks", "interval_ms", "up", "runs_per_s", "cpu_percent", "runs_per_cpu_s", "cpu_us_per_run", "lag_p50_ms",
            "lag_p99_ms", "lag_max_ms", "unchecked", "rss_MiB", "bytes_per_check")

@@ -38,6 +38,16 @@ def flood(words):
                     key.fileobj.close()
 
 
+def silence(port):
+    """Takes connections and says nothing."""
+    listener = socket.create_server(("", port), backlog=1024)
+    print("ready", flush=True)
+    taken = []
+    while True:
+        taken.append(listener.accept()[0])
+        del taken[:-4096]
+
+
 def smtp(port, certificate, key):
     from aiosmtpd.controller import Controller
 
@@ -92,6 +102,6 @@ def listen(port):
 if __name__ == "__main__":
     if sys.argv[1] == "flood":
         flood(sys.argv[2:])
-    kept = {"smtp": smtp, "grpc": grpc, "listen": listen}[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])
+    kept = {"silence": silence, "smtp": smtp, "grpc": grpc, "listen": listen}[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])
     print("ready", flush=True)
     threading.Event().wait()

@@ -85,3 +85,28 @@ check = {{ {check}, interval = "{1000 + number}ms", timeout = "1s", rise = 1, fa
         assert check["latency_us"] < 30_000_000, (name, check)
     assert most < 40
     assert director.status()["daemon"]["worker"]["restarts"] == 0
+
+
+def test_memory_that_silent_servers_took_is_given_back(make_cluster):
+    cluster = make_cluster(topology.dr(directors=1, servers=1, clients=0))
+    server = cluster["s1"]
+    silent = server.start("silent", ["/usr/bin/python3", PEERS, "silence", str(FIRST_PORT)])
+    wait_for(lambda: "ready" in silent.output(), 30, "the server listens")
+
+    def config(count):
+        # Handshakes that stay open for seconds; checks that differ run one by one.
+        return "[global]\nguard = 100\n" + "".join(f"""
+[virtual_service.s{number}]
+address = "198.51.100.1:{number + 1}"
+servers = ["{server.address()}:{FIRST_PORT}"]
+check = {{ kind = "https", verify = false, interval = "{4000 + number}ms", timeout = "3900ms", fall = 1 }}
+""" for number in range(count))
+
+    director = Director(cluster["d1"], config(1)).start()
+    worker = wait_for(lambda: worker_of(director), 20, "the worker runs")
+    before = memory(worker, "RssAnon")
+    director.accept(config(600))
+    wait_for(lambda: memory(worker, "RssAnon") > before + 16, 30, "hundreds of handshakes are open")
+    director.accept(config(1))
+    wait_for(lambda: memory(worker, "RssAnon") < before + 8, 40, "their memory is given back")
+    assert worker_of(director) == worker

@@ -7,6 +7,7 @@
 //   check-bench KIND COUNT INTERVAL_MS SECONDS [KEY=VALUE...]        KIND: tcp, http, https
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -21,6 +22,8 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <unordered_map>
+#include <vector>
 
 #include "checkers/client.hpp"
 #include "tests/unit/checkers/tls_server.hpp"
@@ -41,8 +44,8 @@ struct Request {
 
 // ---- the server ----
 
-Fd listen_everywhere(std::uint16_t& port, bool waiting) {
-    Fd fd(socket(AF_INET, SOCK_STREAM | (waiting ? 0 : SOCK_NONBLOCK) | SOCK_CLOEXEC, 0));
+Fd listen_everywhere(std::uint16_t& port) {
+    Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
     socklen_t size = sizeof address;
@@ -76,40 +79,85 @@ void answer_one(int fd) {
     ::close(fd);
 }
 
-[[noreturn]] void serve(int listener, bool answer) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+int watch(int listener) {
     const int epoll = epoll_create1(EPOLL_CLOEXEC);
     epoll_event event{.events = EPOLLIN, .data = {.fd = listener}};
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
-    for (;;) {
-        std::array<epoll_event, 256> events;
-        const int count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), -1);
-        for (int i = 0; i < count; ++i) {
-            const int fd = events.at(static_cast<std::size_t>(i)).data.fd;
-            fd == listener ? accept_all(epoll, listener, answer) : answer_one(fd);
-        }
-    }
+    return epoll;
 }
 
-// One connection after the other: it is the client that is measured. Several of these share the listener, and
-// wait in accept(), which wakes one of them.
+std::vector<int> ready(int epoll, int patience_ms) {
+    std::array<epoll_event, 256> events;
+    const int count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), patience_ms);
+    std::vector<int> fds;
+    for (int i = 0; i < count; ++i)
+        fds.push_back(events.at(static_cast<std::size_t>(i)).data.fd);
+    return fds;
+}
+
+[[noreturn]] void serve(int listener, bool answer) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const int epoll = watch(listener);
+    for (;;)
+        for (const int fd : ready(epoll, -1))
+            fd == listener ? accept_all(epoll, listener, answer) : answer_one(fd);
+}
+
+// One process for all connections, which never sleeps: to wake a server is paid by who sends to it, several times in a
+// handshake, and it is the client that is measured.
+class TlsConnections {
+public:
+    explicit TlsConnections(SSL_CTX* context) : context_(context) {}
+
+    void accept_all(int epoll, int listener) {
+        for (int i = 0; i < 64; ++i) {
+            const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            if (fd < 0) return;
+            SSL* connection = SSL_new(context_);
+            SSL_set_fd(connection, fd);
+            SSL_set_accept_state(connection);
+            by_fd_[fd] = connection;
+            epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+            epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+        }
+    }
+
+    // Answers the first bytes that come inside; then, or when something is wrong, closes.
+    void serve(int fd) {
+        SSL* connection = by_fd_.at(fd);
+        std::array<char, 2048> buffer;
+        const int size = SSL_read(connection, buffer.data(), static_cast<int>(buffer.size()));
+        if (size <= 0 && SSL_get_error(connection, size) == SSL_ERROR_WANT_READ) return;
+        if (size > 0) SSL_write(connection, kAnswer.data(), static_cast<int>(kAnswer.size()));
+        ERR_clear_error();
+        SSL_free(connection);
+        by_fd_.erase(fd);
+        ::close(fd);
+    }
+
+private:
+    SSL_CTX* context_;
+    std::unordered_map<int, SSL*> by_fd_;
+};
+
 [[noreturn]] void serve_tls(int listener, SSL_CTX* context) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (;;) {
-        const Fd fd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
-        if (!fd.is_open()) continue;
-        const timeval patience{.tv_sec = 2, .tv_usec = 0};
-        setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        SSL* connection = SSL_new(context);
-        SSL_set_fd(connection, fd.get());
-        std::array<char, 2048> buffer;
-        if (SSL_accept(connection) == 1 && SSL_read(connection, buffer.data(), buffer.size()) > 0)
-            SSL_write(connection, kAnswer.data(), kAnswer.size());
-        SSL_free(connection);
-    }
+    TlsConnections connections(context);
+    const int epoll = watch(listener);
+    for (;;)
+        for (const int fd : ready(epoll, 0))
+            fd == listener ? connections.accept_all(epoll, listener) : connections.serve(fd);
 }
 
 // ---- the measurement ----
+
+double resident_mib(pid_t pid) {
+    std::ifstream in("/proc/" + std::to_string(pid) + "/statm");
+    long total = 0;
+    long resident = 0;
+    in >> total >> resident;
+    return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1048576.0;
+}
 
 double cpu_seconds(pid_t pid) {
     std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
@@ -122,12 +170,15 @@ double cpu_seconds(pid_t pid) {
     return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
-double resident_mib(pid_t pid) {
-    std::ifstream in("/proc/" + std::to_string(pid) + "/statm");
-    long total = 0;
-    long resident = 0;
-    in >> total >> resident;
-    return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1048576.0;
+// Without the pages of programs and libraries, which the first check of a kind brings in and all others use.
+double anonymous_mib(pid_t pid) {
+    std::ifstream in("/proc/" + std::to_string(pid) + "/status");
+    std::string word;
+    while (in >> word && word != "RssAnon:") {
+    }
+    double kib = 0;
+    in >> kib;
+    return kib / 1024;
 }
 
 struct Totals {
@@ -167,7 +218,7 @@ double milliseconds(Duration value) {
 }
 
 void report(const Request& request, const Totals& totals, double cpu, double seconds, double mib,
-            double empty_mib, std::size_t up) {
+            double grown_mib, std::size_t up) {
     std::printf(
         "{\"kind\": \"%s\", \"checks\": %u, \"up\": %zu, \"runs_per_s\": %.0f, \"cpu_percent\": %.1f, "
         "\"runs_per_cpu_s\": %.0f, \"lag_p50_ms\": %.2f, \"lag_p99_ms\": %.2f, \"lag_max_ms\": %.2f, "
@@ -176,7 +227,7 @@ void report(const Request& request, const Totals& totals, double cpu, double sec
         100 * cpu / seconds, static_cast<double>(totals.started) / cpu, milliseconds(totals.lag_p50),
         milliseconds(totals.lag_p99), milliseconds(totals.lag_max),
         static_cast<unsigned long long>(totals.unchecked), mib,
-        (mib - empty_mib) * 1048576.0 / request.count);
+        grown_mib * 1048576.0 / request.count);
 }
 
 template <class Condition>
@@ -205,7 +256,7 @@ int measure(const Request& request, std::uint16_t port) {
     run_until(io, 10s, [&totals] { return totals.beats > 0; });
     if (client.pids().empty()) return std::fprintf(stderr, "check-bench: %s\n", trouble.c_str()), 1;
     const auto pid = client.pids().front();  // a worker that is replaced meanwhile spoils the figures
-    const auto empty_mib = resident_mib(pid);
+    const auto empty_mib = anonymous_mib(pid);
     client.configure(specs_of(request, port));
     run_until(io, request.interval * 3 + 10s, [&] { return up == request.count; });
     run_until(io, request.interval + 1s, [] { return false; });
@@ -218,7 +269,8 @@ int measure(const Request& request, std::uint16_t port) {
     const auto beats = static_cast<unsigned>(request.time / 1s);
     run_until(io, request.time * 3, [&] { return totals.beats >= beats; });
     const auto seconds = static_cast<double>((monotonic_time() - start).count()) / 1e9;
-    report(request, totals, cpu_seconds(pid) - before, seconds, resident_mib(pid), empty_mib, up);
+    report(request, totals, cpu_seconds(pid) - before, seconds, resident_mib(pid),
+           anonymous_mib(pid) - empty_mib, up);
     return 0;
 }
 
@@ -230,19 +282,14 @@ int serve_and_measure(Request& request) {
         request.params["host"] = std::string("www.example.org");
     }
     std::uint16_t port = 0;
-    const auto listener = listen_everywhere(port, tls);
-    const TlsServer first(pem, "");  // the others have its ticket keys: they resume each other's sessions
-    std::vector<pid_t> servers;
-    for (int i = 0; i < (tls ? 48 : 1); ++i) {
-        servers.push_back(fork());
-        if (servers.back() == 0 && tls) serve_tls(listener.get(), first.context());
-        if (servers.back() == 0) serve(listener.get(), request.kind == "http");
-    }
+    const auto listener = listen_everywhere(port);
+    const TlsServer for_its_context(pem, "");
+    const auto server = fork();
+    if (server == 0 && tls) serve_tls(listener.get(), for_its_context.context());
+    if (server == 0) serve(listener.get(), request.kind == "http");
     const int status = measure(request, port);
-    for (const auto server : servers) {
-        kill(server, SIGKILL);
-        waitpid(server, nullptr, 0);
-    }
+    kill(server, SIGKILL);
+    waitpid(server, nullptr, 0);
     return status;
 }
 
