@@ -8,7 +8,7 @@ import sys
 from collections import deque
 
 from . import packages
-from .child import reading
+from .child import GIVES_WAY, reading
 from .paths import BUILD, ROOT, bin_dir
 from .say import LabError, say
 
@@ -26,8 +26,8 @@ def ensure_runnable() -> None:
         build("release", *WHAT_RUNS)
 
 
-def build(preset: str, *targets: str) -> None:
-    """Brings the targets (none: everything) of build/PRESET up to date."""
+def build(preset: str, *targets: str, beside: bool = False) -> None:
+    """Brings the targets (none: everything) of build/PRESET up to date; `beside` other work, which comes first."""
     packages.ensure("build")
     environment = dict(os.environ, CCACHE_BASEDIR=str(ROOT), CCACHE_NOHASHDIR="1", NINJA_STATUS="[%f/%t] ")
     if not (BUILD / preset / "build.ninja").exists():
@@ -35,7 +35,7 @@ def build(preset: str, *targets: str) -> None:
         _run(["cmake", "--preset", preset, "-S", str(ROOT)], environment, preset)
     targets = tuple(target for target in targets if _knows(preset, target, environment))
     say(f"building build/{preset}" + (f": {' '.join(targets)}" if targets else ""))
-    _run(["ninja", "-C", str(BUILD / preset), "-j", str(os.cpu_count()), *targets], environment, preset)
+    _run(["ninja", "-C", str(BUILD / preset), "-j", str(os.cpu_count()), *targets], environment, preset, beside)
 
 
 def _knows(preset: str, target: str, environment) -> bool:
@@ -47,10 +47,10 @@ def _knows(preset: str, target: str, environment) -> bool:
     return asked.returncode == 0
 
 
-def _run(command: list[str], environment, preset: str) -> None:
-    progress = _Progress()
+def _run(command: list[str], environment, preset: str, beside: bool = False) -> None:
+    progress = _Progress(one_line=not beside and sys.stderr.isatty())
     last = deque(maxlen=60)
-    with reading(command, env=environment, cwd=ROOT) as running:
+    with reading([*GIVES_WAY, *command] if beside else command, env=environment, cwd=ROOT) as running:
         for line in running.stdout:
             last.append(line)
             progress.show(line)
@@ -61,10 +61,10 @@ def _run(command: list[str], environment, preset: str) -> None:
 
 
 class _Progress:
-    """At a terminal one line that changes; elsewhere a line for every tenth part."""
+    """At a terminal one line that changes, unless others write there; elsewhere a line for every tenth part."""
 
-    def __init__(self):
-        self.terminal = sys.stderr.isatty()
+    def __init__(self, one_line: bool):
+        self.one_line = one_line
         self.shown = 0
         self.open_line = False
 
@@ -73,7 +73,7 @@ class _Progress:
         if not step:
             return
         done, total = int(step[1]), int(step[2])
-        if self.terminal:
+        if self.one_line:
             sys.stderr.write(f"\r\x1b[Klab:   {line.rstrip()[:100]}")
             sys.stderr.flush()
             self.open_line = True

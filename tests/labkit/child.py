@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from .say import LabError
 
+GIVES_WAY = ("nice", "-n", "19")  # begins the command of what computes beside something that waits
+
 _running: set[subprocess.Popen] = set()
 _is_over = False
 

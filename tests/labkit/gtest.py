@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""GoogleTest programs as wholes, for a quick run: one process for all tests of a program. ctest gives every test a process
-of its own, which finds tests that lean on each other, and costs most of the time that short ones take."""
+"""GoogleTest programs as wholes: one process for all tests of a program, in an order of chance, which finds tests that
+lean on each other. ctest gives every test a process of its own, which costs most of the time that short ones take."""
 
 import json
 import os
@@ -9,6 +9,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from .child import GIVES_WAY
 from .paths import LOGS
 
 FILTER = "--gtest_filter="
@@ -40,7 +41,8 @@ def run(tests: list[dict], add) -> None:
 def _run_one(program: str, names: dict[str, str], folder) -> list[tuple]:
     with tempfile.TemporaryDirectory() as place:
         report = Path(place) / "report.json"
-        command = [program, FILTER + ":".join(names), f"--gtest_output=json:{report}", "--gtest_also_run_disabled_tests"]
+        command = [*GIVES_WAY, program, FILTER + ":".join(names), f"--gtest_output=json:{report}", "--gtest_also_run_disabled_tests",
+                   "--gtest_shuffle"]
         try:
             done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, text=True, errors="replace", timeout=LONGEST)

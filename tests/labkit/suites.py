@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from . import gtest
-from .child import reading
+from .child import GIVES_WAY, reading
 from .paths import LOGS, ROOT
 
 MARK = "@lab "  # begins a message of pytest_lab.py, which this module must not import: pytest may not be there yet
@@ -28,20 +28,15 @@ def _is_slow(test: dict) -> bool:
 
 
 def ctest_suite(suite: str, directory: Path, tally, wanted, quick: bool = False) -> None:
-    """With `quick`, tests labelled slow wait for the whole run, and programs of GoogleTest are run as wholes."""
+    """Programs of GoogleTest as wholes, the rest by ctest; with `quick`, what is labelled slow waits for the whole run."""
     if not (directory / "CTestTestfile.cmake").exists():
         return
     listed = subprocess.run(["ctest", "--test-dir", directory, "--show-only=json-v1"], stdout=subprocess.PIPE,
                             text=True, check=True)
     tests = json.loads(listed.stdout)["tests"]
     meant = [test for test in tests if not (quick and _is_slow(test)) and wanted.search(f"{suite}/{test['name']}")]
-    if len(meant) == len(tests) and not quick:
-        _ctest_run(suite, directory, tally, [], len(tests))
-        return
-    if quick:
-        gtest.run([test for test in meant if gtest.filter_of(test)], lambda *result: tally.add(_result(suite, *result)))
-        meant = [test for test in meant if not gtest.filter_of(test)]
-    selected = [test["name"] for test in meant]
+    gtest.run([test for test in meant if gtest.filter_of(test)], lambda *result: tally.add(_result(suite, *result)))
+    selected = [test["name"] for test in meant if not gtest.filter_of(test)]
     for chunk in _chunks(selected):
         _ctest_run(suite, directory, tally, ["-R", "^(" + "|".join(map(_escape, chunk)) + ")$"], len(chunk))
 
@@ -69,7 +64,7 @@ ENDED = re.compile(r"\s*\d+/\d+ Test\s+#\d+: (.*?) \.*\s*(\*\*\*)?(Passed|Failed
 
 def _ctest_run(suite: str, directory: Path, tally, arguments: list[str], expected: int) -> None:
     junit = LOGS / f"{suite}-{len(tally.results)}.xml"
-    command = ["ctest", "--test-dir", str(directory), "-j", str(os.cpu_count()), "--output-junit", str(junit),
+    command = [*GIVES_WAY, "ctest", "--test-dir", str(directory), "-j", str(os.cpu_count()), "--output-junit", str(junit),
                "--timeout", "300", *arguments]
     before = tally.told(suite)
     with open(LOGS / f"{suite}.log", "a") as log, reading(command) as running:

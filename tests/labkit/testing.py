@@ -11,7 +11,8 @@
     lab    pytest in tests/lab_tests: tests of the lab itself that boot machines
 
 A file of pytest that says LAB = {"when": "long"} takes many minutes and is run with --long only; one of net that says
-"when": "whole" takes more than some seconds and waits for the whole run. A run that leaves files out says so.
+"when": "whole" takes more than some seconds and waits for the whole run, and one that says "alone": True as well is not
+run beside the units: it measures times. A run that leaves files out says so.
 
 A test's id is SUITE/NAME; the pattern is searched in it. Logs are kept in build/test-logs.
 """
@@ -98,27 +99,23 @@ def run(quick: bool, long: bool, pattern: str) -> int:
     when = "quick" if quick else "long" if long else "whole"
     suites = [suite for suite in (QUICK if quick else (*SUITES, "debug")) if _may_match(pattern, suite)]
     with ahead.making(_environment()) if not quick and not pattern else nullcontext() as ahead_of_it:
-        _build(suites)
+        if build.has_sources():
+            build.build("release", *build.WHAT_RUNS, "lvsd-test-tools")
 
         def work_off(*some: str) -> None:
             for suite in some:
                 if suite in suites:
                     RUNNERS[suite](tally, wanted, when)
 
-        if quick:  # units compute, the others wait most of the time; what measures times is not among them
-            side_by_side(lambda: work_off("unit"), lambda: work_off("lint", "net"))
-        else:
-            work_off(*SUITES)
+        # Units and their compiler give way to the others, which wait most of the time.
+        side_by_side(lambda: work_off("unit"), lambda: work_off("lint", "net"))
+        if not quick:
+            if "net" in suites:
+                _net_alone(tally, wanted, when)
+            work_off("vm", "lab")
             if "debug" in suites:
                 _debug(tally, wanted, when, ahead_of_it)
     return tally.finish(time.monotonic() - started)
-
-
-def _build(suites: list[str]) -> None:
-    if build.has_sources():
-        if "unit" in suites:
-            build.build("asan")
-        build.build("release", *build.WHAT_RUNS, "lvsd-test-tools")
 
 
 def _may_match(pattern: str, suite: str) -> bool:
@@ -128,6 +125,8 @@ def _may_match(pattern: str, suite: str) -> bool:
 
 
 def _unit(tally: Tally, wanted, when: str) -> None:
+    if build.has_sources():
+        build.build("asan", beside=True)
     ctest_suite("unit", BUILD / "asan", tally, wanted, when == "quick")
 
 
@@ -136,13 +135,20 @@ def _lint(tally: Tally, wanted, _) -> None:
 
 
 def _net(tally: Tally, wanted, when: str) -> None:
-    for file in _files("net", when):
-        pytest_suite("net", [file], tally, wanted, _python_command, _environment())
+    _natively("net", [file for file in _files("net", when) if not needs_of(file).get("alone")], tally, wanted)
+
+
+def _net_alone(tally: Tally, wanted, when: str) -> None:
+    _natively("net", [file for file in _files("net", when, say=False) if needs_of(file).get("alone")], tally, wanted)
 
 
 def _lab(tally: Tally, wanted, when: str) -> None:
-    for file in _files("lab_tests", when):
-        pytest_suite("lab", [file], tally, wanted, _python_command, _environment())
+    _natively("lab", _files("lab_tests", when), tally, wanted)
+
+
+def _natively(suite: str, files: list[Path], tally: Tally, wanted) -> None:
+    for file in files:
+        pytest_suite(suite, [file], tally, wanted, _python_command, _environment())
 
 
 def _vm(tally: Tally, wanted, when: str) -> None:
@@ -207,13 +213,14 @@ def _machine_options(needs: dict) -> list[str]:
 WHEN = ("quick", "whole", "long")  # each runs what those before it do
 
 
-def _files(directory: str, when: str) -> list[Path]:
+def _files(directory: str, when: str, say: bool = True) -> list[Path]:
+    """Those of the run; the others are named."""
     out = []
     for file in sorted((TESTS / directory).glob("test_*.py")):
         wants = needs_of(file).get("when", "quick" if directory == "net" else "whole")
         if WHEN.index(wants) <= WHEN.index(when):
             out.append(file)
-        else:
+        elif say:
             how = {"whole": "tests/lab test", "long": "tests/lab test --long"}[wants]
             print(f"left out  tests/{directory}/{file.name}: {how}", flush=True)
     return out

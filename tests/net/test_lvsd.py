@@ -12,7 +12,7 @@ from labkit import topology
 from labkit.director import Director
 from labkit.waiting import wait_for
 
-LAB = {"when": "whole"}
+LAB = {"when": "whole", "alone": True}
 
 DIRECTORS = topology.dr(directors=2, servers=0, clients=1)
 VIP, VIP6 = DIRECTORS.vip, DIRECTORS.vip6

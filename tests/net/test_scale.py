@@ -11,7 +11,7 @@ from labkit import topology
 from labkit.director import Director
 from labkit.waiting import wait_for
 
-LAB = {"when": "whole"}
+LAB = {"when": "whole", "alone": True}
 
 ALONE = topology.dr(directors=1, servers=0, clients=1)
 SERVICES, SERVERS = 2000, 5

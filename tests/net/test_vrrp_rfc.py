@@ -15,7 +15,7 @@ from labkit import topology
 from labkit.paths import bin_dir
 from labkit.waiting import wait_for
 
-LAB = {"when": "whole"}
+LAB = {"when": "whole", "alone": True}
 
 BIN = Path(os.environ.get("LVSD_BIN", bin_dir()))
 DIRECTORS = topology.dr(directors=2, servers=0, clients=1)

@@ -4,7 +4,7 @@
 import importlib.util
 from pathlib import Path
 
-LAB = {"when": "whole"}
+LAB = {"when": "whole", "alone": True}
 
 BENCH = Path(__file__).resolve().parents[1] / "bench" / "vrrp_soak.py"
 
