@@ -1,41 +1,72 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Small servers for health checks to meet: `python3 _peers.py smtp|grpc|listen PORT [CERTIFICATE KEY]`,
-and one that never ends: `_peers.py flood PORT POLITE ENDLESS...`, what it says in hexadecimal digits."""
+and those that mean ill: `_peers.py hostile (PORT flood|drip|half|reset POLITE ENDLESS)...`, what is said in hexadecimal
+digits."""
 
+import collections
 import selectors
 import socket
 import ssl
+import struct
 import sys
 import threading
 import time
 
 
-def flood(words):
-    """On each port: first the polite bytes, then the others over and over, as fast as they are taken."""
+DRIP = 0.02  # seconds between bytes
+
+
+def hostile(words):
+    """On each port the polite bytes first; then, by the port's manner: `flood` says the others over and over, as fast as
+    they are taken, `drip` a byte at a time, `half` closes its direction and stays, `reset` breaks off."""
     selector = selectors.DefaultSelector()
-    for port, polite, endless in zip(words[::3], words[1::3], words[2::3]):
+    dripping, halves = collections.deque(), collections.deque(maxlen=256)
+    for port, manner, polite, endless in zip(*(words[place::4] for place in range(4))):
         listener = socket.create_server(("", int(port)), backlog=256)
         listener.setblocking(False)
         endless = bytes.fromhex(endless)
-        selector.register(listener, selectors.EVENT_READ, (bytes.fromhex(polite), endless * (1 + 65536 // len(endless))))
+        selector.register(listener, selectors.EVENT_READ, (manner, bytes.fromhex(polite), endless * (1 + 65536 // len(endless))))
     print("ready", flush=True)
-    while True:
-        for key, _ in selector.select():
-            said, more = key.data
+
+    def meet(listener, manner, polite, endless):
+        connection, _ = listener.accept()
+        connection.send(polite)
+        if manner == "flood":
+            connection.setblocking(False)
+            selector.register(connection, selectors.EVENT_WRITE, (None, endless, None))
+        elif manner == "drip":
+            dripping.append((time.monotonic() + DRIP, connection, endless, 0))
+        elif manner == "half":
+            connection.shutdown(socket.SHUT_WR)
+            halves.append(connection)
+        else:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+
+    def drip():
+        while dripping and dripping[0][0] <= time.monotonic():
+            _, connection, endless, place = dripping.popleft()
             try:
-                if more is None:
+                connection.send(endless[place:place + 1])
+                dripping.append((time.monotonic() + DRIP, connection, endless, place + 1))
+            except OSError:
+                connection.close()
+
+    while True:
+        for key, _ in selector.select(DRIP):
+            manner, said, endless = key.data
+            try:
+                if manner:
+                    meet(key.fileobj, manner, said, endless)
+                else:
                     key.fileobj.send(said)  # what is left over begins anew: it is no more than noise
-                    continue
-                connection, _ = key.fileobj.accept()
-                connection.send(said)
-                connection.setblocking(False)
-                selector.register(connection, selectors.EVENT_WRITE, (more, None))
             except BlockingIOError:
                 pass
             except OSError:
-                if more is None:
+                if not manner:
                     selector.unregister(key.fileobj)
                     key.fileobj.close()
+        drip()
 
 
 def silence(port):
@@ -100,8 +131,8 @@ def listen(port):
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "flood":
-        flood(sys.argv[2:])
+    if sys.argv[1] == "hostile":
+        hostile(sys.argv[2:])
     kept = {"silence": silence, "smtp": smtp, "grpc": grpc, "listen": listen}[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])
     print("ready", flush=True)
     threading.Event().wait()

@@ -11,7 +11,7 @@ from labkit.director import Director
 from labkit.waiting import wait_for
 
 PEERS = Path(__file__).with_name("_peers.py")
-OF_EACH = 8  # at a time
+OF_EACH = {"flood": 8, "drip": 3, "half": 3, "reset": 3}  # at a time
 
 
 def frame(kind, stream, payload):
@@ -51,21 +51,23 @@ def worker_of(director):
     return None
 
 
-def test_floods_end_in_a_verdict_and_in_little_memory(make_cluster):
+def test_each_ends_in_a_verdict_and_in_little_memory(make_cluster):
     cluster = make_cluster(topology.dr(directors=1, servers=1, clients=0))
     server = cluster["s1"]
     text, words = "", []
-    for place, (name, (check, polite, endless)) in enumerate(FLOODS.items()):
-        words += [str(FIRST_PORT + place), polite.hex(), endless.hex()]
+    for place, (manner, name) in enumerate((manner, name) for manner in OF_EACH for name in FLOODS):
+        check, polite, endless = FLOODS[name]
+        words += [str(FIRST_PORT + place), manner, polite.hex(), endless.hex()]
         # Each keeps its place in the table: checks that differ run one by one.
         text += "".join(f"""
-[virtual_service.{name}-{number}]
+[virtual_service.{manner}-{name}-{number}]
 address = "198.51.100.1:{100 * place + number + 1}"
 servers = ["{server.address()}:{FIRST_PORT + place}"]
 check = {{ {check}, interval = "{1000 + number}ms", timeout = "1s", rise = 1, fall = 1 }}
-""" for number in range(OF_EACH))
-    flood = server.start("flood", ["/usr/bin/python3", PEERS, "flood", *words])
-    wait_for(lambda: "ready" in flood.output(), 30, "the servers listen")
+""" for number in range(OF_EACH[manner]))
+    hostile = server.start("hostile", ["/usr/bin/python3", PEERS, "hostile", *words])
+    wait_for(lambda: "ready" in hostile.output(), 30, "the servers listen")
+    count = len(FLOODS) * sum(OF_EACH.values())
     director = Director(cluster["d1"], text).start()
 
     def results():
@@ -73,12 +75,12 @@ check = {{ {check}, interval = "{1000 + number}ms", timeout = "1s", rise = 1, fa
 
     def all_judged():
         seen = results()
-        return len(seen) == OF_EACH * len(FLOODS) and all(check["runs"] >= 3 for check in seen.values())
+        return len(seen) == count and all(check["runs"] >= 3 for check in seen.values())
 
     wait_for(all_judged, 100, "every check has run three times")
     worker = worker_of(director)
     most = memory(worker, "VmHWM")
-    print(f"the worker needed {most:.1f} MiB at most for {OF_EACH * len(FLOODS)} floods")
+    print(f"the worker needed {most:.1f} MiB at most for {count} hostile servers")
     for name, check in results().items():
         assert check["state"] == "down" and check["reason"] and "not checked" not in check["reason"], (name, check)
         assert check["failures"] == check["runs"], (name, check)

@@ -42,6 +42,13 @@ def run(*words) -> str:
     return done.stdout
 
 
+def test_the_module_is_watched():
+    """KASAN and UBSAN see what was compiled for them, and only that."""
+    module = subprocess.run(["modinfo", "-n", "ip_vs"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    wants = subprocess.run(["nm", "-u", module], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert "__asan_" in wants and "__ubsan_handle_" in wants
+
+
 @pytest.mark.limit(900)
 def test_cases():
     """What they judge is compared with the kernel's own module elsewhere; here they only have to get through."""
