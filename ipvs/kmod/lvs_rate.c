@@ -4,7 +4,7 @@
 /* One epoch's count in the scale of the averages, per second. */
 static __always_inline u64 lvs_epoch_rate(u64 now, u64 mark, unsigned int shift)
 {
-	return ((now - mark) << shift) / LVS_EPOCH_SECONDS;
+	return (now - mark) * ((1U << shift) / LVS_EPOCH_SECONDS);
 }
 
 /* A quarter of the sample; towards zero from both sides. */
@@ -25,33 +25,29 @@ static const u32 lvs_leaves[32] = {
 	0x00315195, 0x0024fd30, 0x001bbde4, 0x0014ce6b, 0x000f9ad0, 0x000bb41c, 0x0008c715, 0x0006954f,
 };
 
-static __always_inline u64 lvs_left(u64 avg, u64 leaves)
-{
-	return (avg >> 32) * leaves + (((avg & U32_MAX) * leaves) >> 32);
-}
-
 /* @r after @idle epochs of nothing. */
 static __always_inline void lvs_sleep(struct lvs_rates *r, u32 idle)
 {
 	u32 n;
 
 	for (; idle; idle -= n) {
-		u64 leaves;
+		u32 leaves;
 
 		n = min_t(u32, idle, ARRAY_SIZE(lvs_leaves));
 		leaves = lvs_leaves[n - 1];
-		r->cps = lvs_left(r->cps, leaves);
-		r->inpps = lvs_left(r->inpps, leaves);
-		r->inbps = lvs_left(r->inbps, leaves);
-		/* Nothing comes back of what is routed directly. */
-		if (!(r->outpps | r->outbps))
+		r->cps = mul_u64_u32_shr(r->cps, leaves, 32);
+		r->inpps = mul_u64_u32_shr(r->inpps, leaves, 32);
+		r->inbps = mul_u64_u32_shr(r->inbps, leaves, 32);
+		if (likely(!(r->outpps | r->outbps)))
 			continue;
-		r->outpps = lvs_left(r->outpps, leaves);
-		r->outbps = lvs_left(r->outbps, leaves);
+		r->outpps = mul_u64_u32_shr(r->outpps, leaves, 32);
+		r->outbps = mul_u64_u32_shr(r->outbps, leaves, 32);
 	}
 }
 
-static void lvs_rate_at(const struct lvs_cpu_stats *st, u32 epoch, struct lvs_rates *r)
+/* @r may be the average of @st itself. */
+static __always_inline void lvs_rate_at(const struct lvs_cpu_stats *st, u32 epoch,
+					struct lvs_rates *r)
 {
 	const struct lvs_counts *n = &st->now, *m = &st->mark;
 	const struct lvs_rates *avg = &st->avg;
@@ -67,12 +63,17 @@ static void lvs_rate_at(const struct lvs_cpu_stats *st, u32 epoch, struct lvs_ra
 	}
 	r->cps = lvs_blend(avg->cps, lvs_epoch_rate(n->conns, m->conns, LVS_RATE_PKT_SHIFT));
 	r->inpps = lvs_blend(avg->inpps, lvs_epoch_rate(n->inpkts, m->inpkts, LVS_RATE_PKT_SHIFT));
-	r->outpps = lvs_blend(avg->outpps,
-			      lvs_epoch_rate(n->outpkts, m->outpkts, LVS_RATE_PKT_SHIFT));
 	r->inbps = lvs_blend(avg->inbps,
 			     lvs_epoch_rate(n->inbytes, m->inbytes, LVS_RATE_BYTE_SHIFT));
-	r->outbps = lvs_blend(avg->outbps,
-			      lvs_epoch_rate(n->outbytes, m->outbytes, LVS_RATE_BYTE_SHIFT));
+	/* Nothing comes back of what is routed directly. */
+	if (n->outpkts != m->outpkts || avg->outpps | avg->outbps) {
+		r->outpps = lvs_blend(avg->outpps,
+				      lvs_epoch_rate(n->outpkts, m->outpkts, LVS_RATE_PKT_SHIFT));
+		r->outbps = lvs_blend(avg->outbps,
+				      lvs_epoch_rate(n->outbytes, m->outbytes, LVS_RATE_BYTE_SHIFT));
+	} else {
+		r->outpps = r->outbps = 0;
+	}
 	lvs_sleep(r, age - 1);
 }
 

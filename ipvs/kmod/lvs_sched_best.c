@@ -3,42 +3,32 @@
 
 enum { LVS_BEST_TRIES = 8 };
 
-/* Behind the seats: a load each, then a winner for each match (1 is the final,
- * i is played by the winners of 2i and 2i + 1, and from cap / 2 on by seats
- * 2i - cap and 2i - cap + 1), then a bit each: noted.  A winner is kept as the
- * distance of its load from the first, which spares a step in every match. */
-struct lvs_matches {
-	struct lvs_load *load;
-	u32 *winner;
-	unsigned long *noted;
-};
+/*
+ * Behind the seats: a bit each: noted; then a load each, then the matches.  Match
+ * 1 is the final, match i is between the winners of 2i and 2i + 1, from cap / 2
+ * on between seats 2i - cap and 2i - cap + 1.  A match knows its loser, and 0 has
+ * lost to nobody: so every seat is in exactly one of those on its way up, and an
+ * outcome that stays need not be written.
+ */
 
 /* More than a bit, so that four seats have a word. */
 enum { LVS_BEST_NOTE_BYTES = 2 };
-enum { LVS_BEST_PER_SEAT = sizeof(struct lvs_load) + LVS_BEST_NOTE_BYTES + sizeof(u32) };
+enum { LVS_BEST_PER_SEAT =
+	LVS_BEST_NOTE_BYTES + sizeof(struct lvs_load) + sizeof(u64) + sizeof(u32) };
 
-static inline struct lvs_matches lvs_matches_of(const struct lvs_seats *t)
+static inline unsigned long *lvs_best_notes(const struct lvs_seats *t)
+{
+	return lvs_seats_extra(t);
+}
+
+static inline struct lvs_matches lvs_best_matches(const struct lvs_seats *t)
 {
 	struct lvs_matches m;
 
-	m.load = lvs_seats_extra(t);
-	m.noted = (unsigned long *)(m.load + t->cap);
-	m.winner = (u32 *)((u8 *)m.noted + LVS_BEST_NOTE_BYTES * t->cap);
+	m.load = (struct lvs_load *)((u8 *)lvs_best_notes(t) + LVS_BEST_NOTE_BYTES * t->cap);
+	m.bar = (u64 *)(m.load + t->cap);
+	m.loser = (u32 *)(m.bar + t->cap);
 	return m;
-}
-
-enum { LVS_LOAD_SIZE = sizeof(struct lvs_load) };
-
-static __always_inline const struct lvs_load *lvs_load_at(const struct lvs_load *first, u32 place)
-{
-	return (const struct lvs_load *)((const u8 *)first + place);
-}
-
-static inline u32 lvs_match(const struct lvs_load *load, u32 older, u32 newer)
-{
-	const struct lvs_load *a = lvs_load_at(load, older), *b = lvs_load_at(load, newer);
-
-	return lvs_load_less(a->load, a->weight, b->load, b->weight) ? older : newer;
 }
 
 static struct lvs_seats *lvs_best_seats_held(struct lvs_sched_inst *inst)
@@ -48,71 +38,157 @@ static struct lvs_seats *lvs_best_seats_held(struct lvs_sched_inst *inst)
 	return rcu_dereference_protected(best->seats, 1);
 }
 
-/* Does load @a of weight @w, which is the newer one's if @newer is 1, lose to @b?
- * A draw is the newer one's.  No product reaches the end of 64 bits. */
-static __always_inline bool lvs_loses(u64 a, u64 w, const struct lvs_load *b, u64 newer)
+/* -------- who beats whom */
+
+/* Seat @a or @b; a draw is the newer one's. */
+static bool lvs_seat_beats(const struct lvs_load *load, u32 a, u32 b)
 {
-	return b->load * w + newer <= a * b->weight;
+	const struct lvs_load *l = &load[a], *r = &load[b];
+
+	if (lvs_load_less(l->load, l->weight, r->load, r->weight))
+		return true;
+	return a > b && !lvs_load_less(r->load, r->weight, l->load, l->weight);
+}
+
+/* More than a key has room for; then nobody looks at keys. */
+static inline bool lvs_load_wide(const struct lvs_load *l)
+{
+	return (l->load | (u64)l->weight << 16) > U32_MAX;
+}
+
+/* The load for the weight in units of 2^-32, rounded down, which is as good as
+ * the fraction: with weights below 2^16, two that differ do so by more than that. */
+static inline u64 lvs_load_key(const struct lvs_load *l)
+{
+	return likely(l->weight) ? div_u64(l->load << 32, l->weight) : U64_MAX - 1;
+}
+
+/* -------- the matches; called with inst->lock held, as everything up to
+ * lvs_best_noted() */
+
+/* @seat has lost match @at, which is between @half seats and the next @half.
+ * Who comes from the other side wins with a key below the bar. */
+static inline void lvs_best_lost(const struct lvs_matches *m, unsigned long at, u32 seat, u32 half)
+{
+	m->loser[at] = seat;
+	if (at)
+		m->bar[at] = lvs_load_key(&m->load[seat]) + !(seat & half);
+}
+
+static inline void lvs_best_crown(struct lvs_best *best, const struct lvs_seats *t, u32 seat)
+{
+	best->match.loser[0] = seat;
+	WRITE_ONCE(best->champion, best->match.load[seat].weight ? t->at[seat] : NULL);
 }
 
 /*
- * Play from @seat upwards, as far as it changes anything.  Who goes on is kept
- * at hand with its load: each round looks at one opponent, for this is what
- * every connection pays as many times as the servers can be halved.
+ * The champion is worse off: all the way up, whoever beats the one who comes up
+ * goes on instead.  Every connection pays this as many times as the servers can
+ * be halved, so it looks at one number for each.  Nobody gets over the bar of 0.
  */
-static void lvs_best_play(struct lvs_best *best, struct lvs_seats *t, u32 seat)
+static noinline void lvs_best_yield(struct lvs_best *best, const struct lvs_seats *t, u32 seat)
 {
-	struct lvs_matches m = lvs_matches_of(t);
-	const u32 self = seat * LVS_LOAD_SIZE;
-	u32 winner = self, other = self ^ LVS_LOAD_SIZE;
-	u64 load = m.load[seat].load, weight = m.load[seat].weight;
-	unsigned long at = (unsigned long)t->cap + seat;
+	const struct lvs_matches m = best->match;
+	unsigned long at = ((unsigned long)t->cap + seat) / 2;
+	u64 key = lvs_load_key(&m.load[seat]), bar;
+	u32 other;
 
-	for (;;) {
-		const struct lvs_load *theirs = lvs_load_at(m.load, other);
-
+	for (;; at /= 2) {
 		LVS_STEP();
-		if (lvs_loses(load, weight, theirs, at & 1)) {
-			winner = other;
-			load = theirs->load;
-			weight = theirs->weight;
-		}
-		at /= 2;
-		if (m.winner[at] == winner && winner != self)
-			return;
-		m.winner[at] = winner;
-		if (at == 1)
+		if (likely(key < m.bar[at]))
+			continue;
+		if (!at)
 			break;
-		other = m.winner[at ^ 1];
+		other = m.loser[at];
+		bar = m.bar[at];
+		m.loser[at] = seat;
+		m.bar[at] = key + (seat < other);
+		key = bar - (other < seat);
+		seat = other;
 	}
-	WRITE_ONCE(best->champion, weight ? t->at[winner / LVS_LOAD_SIZE] : NULL);
+	lvs_best_crown(best, t, seat);
 }
 
-/* Must be called with inst->lock held, as what plays and drains below. */
+/* @seat is worse off, champion or not: the same up to the match it had lost. */
+static noinline void lvs_best_sink(struct lvs_best *best, const struct lvs_seats *t, u32 seat)
+{
+	const struct lvs_matches m = best->match;
+	unsigned long at = ((unsigned long)t->cap + seat) / 2;
+	u32 half = 1, comes = seat, other;
+
+	for (; (other = m.loser[at]) != seat; at /= 2, half *= 2) {
+		LVS_STEP();
+		if (lvs_seat_beats(m.load, comes, other))
+			continue;
+		lvs_best_lost(&m, at, comes, half);
+		comes = other;
+	}
+	lvs_best_lost(&m, at, comes, half);
+	if (!at)
+		lvs_best_crown(best, t, comes);
+}
+
+/*
+ * @seat is better off: it goes on from the match it had lost.  Who had won that
+ * is where it has lost itself, the next above of the seats below this match;
+ * beaten now, it comes down and leaves its place.
+ */
+static noinline void lvs_best_rise(struct lvs_best *best, const struct lvs_seats *t, u32 seat)
+{
+	const struct lvs_matches m = best->match;
+	unsigned long at = ((unsigned long)t->cap + seat) / 2, place;
+	u32 half = 1, below;
+
+	for (; m.loser[at] != seat; at /= 2, half *= 2)
+		LVS_STEP();
+	for (place = at; place; place = at) {
+		below = half;
+		do {
+			LVS_STEP();
+			at /= 2;
+			half *= 2;
+		} while ((m.loser[at] ^ seat) >= 2 * below);
+		if (!lvs_seat_beats(m.load, seat, m.loser[at])) {
+			lvs_best_lost(&m, place, seat, below);
+			return;
+		}
+		lvs_best_lost(&m, place, m.loser[at], below);
+	}
+	lvs_best_crown(best, t, seat);
+}
+
 static __always_inline void lvs_best_seat(struct lvs_best *best, struct lvs_seats *t, u32 seat)
 {
-	struct lvs_matches m = lvs_matches_of(t);
 	const struct lvs_server *s = READ_ONCE(t->at[seat]);
 	struct lvs_load now = s ? best->load(s) : LVS_LOAD_NONE;
+	struct lvs_load was = best->match.load[seat];
 
-	if (now.roomy != m.load[seat].roomy)
-		WRITE_ONCE(best->roomy, best->roomy + now.roomy - m.load[seat].roomy);
-	m.load[seat] = now;
-	lvs_best_play(best, t, seat);
+	if (now.roomy != was.roomy)
+		WRITE_ONCE(best->roomy, best->roomy + now.roomy - was.roomy);
+	if (unlikely(lvs_load_wide(&now)))
+		best->wide = true;
+	best->match.load[seat] = now;
+	if (lvs_load_less(now.load, now.weight, was.load, was.weight))
+		lvs_best_rise(best, t, seat);
+	else if (!lvs_load_less(was.load, was.weight, now.load, now.weight))
+		return;
+	else if (best->match.loser[0] == seat && likely(!best->wide))
+		lvs_best_yield(best, t, seat);
+	else
+		lvs_best_sink(best, t, seat);
 }
 
 static void lvs_best_noted(struct lvs_best *best, struct lvs_seats *t)
 {
-	struct lvs_matches m = lvs_matches_of(t);
-	unsigned long bits;
+	unsigned long *notes = lvs_best_notes(t), bits;
 	u32 i;
 
 	if (!xchg(&best->postponed, 0))
 		return;
 	for (i = 0; i * BITS_PER_LONG < t->cap; i++) {
-		if (!READ_ONCE(m.noted[i]))
+		if (!READ_ONCE(notes[i]))
 			continue;
-		for (bits = xchg(&m.noted[i], 0); bits; bits &= bits - 1)
+		for (bits = xchg(&notes[i], 0); bits; bits &= bits - 1)
 			lvs_best_seat(best, t, i * BITS_PER_LONG + (u32)__ffs(bits));
 	}
 }
@@ -155,7 +231,7 @@ static noinline void lvs_best_note(struct lvs_sched_inst *inst, const struct lvs
 		seat = lvs_seat_of(inst, s);
 		if (seat < t->cap)
 			set_bit((int)(seat % BITS_PER_LONG),
-				&lvs_matches_of(t).noted[seat / BITS_PER_LONG]);
+				&lvs_best_notes(t)[seat / BITS_PER_LONG]);
 		smp_mb__after_atomic();
 		xchg(&best->postponed, 1);
 	} while (t != rcu_access_pointer(best->seats));
@@ -229,24 +305,41 @@ static void lvs_best_end(struct lvs_sched_inst *inst) __releases(&inst->lock)
 	local_bh_enable();
 }
 
-/* All matches, from the counters as they are. */
-static void lvs_best_season(struct lvs_best *best, struct lvs_seats *t)
+/* Every seat's load from the counters as they are. */
+static void lvs_best_enter(struct lvs_best *best, const struct lvs_seats *t)
 {
-	struct lvs_matches m = lvs_matches_of(t);
-	u32 i, a, b, roomy = 0, half = t->cap / 2;
+	struct lvs_load *load = best->match.load;
+	u32 i, roomy = 0;
 
+	best->wide = false;
 	for (i = 0; i < t->cap; i++) {
-		m.load[i] = t->at[i] ? best->load(t->at[i]) : LVS_LOAD_NONE;
-		roomy += m.load[i].roomy;
+		load[i] = t->at[i] ? best->load(t->at[i]) : LVS_LOAD_NONE;
+		roomy += load[i].roomy;
+		best->wide |= lvs_load_wide(&load[i]);
 	}
-	for (i = t->cap - 1; i; i--) {
-		a = i >= half ? (2 * i - t->cap) * LVS_LOAD_SIZE : m.winner[2 * i];
-		b = i >= half ? a + LVS_LOAD_SIZE : m.winner[2 * i + 1];
-		m.winner[i] = lvs_match(m.load, a, b);
-	}
-	i = m.winner[1] / LVS_LOAD_SIZE;
 	WRITE_ONCE(best->roomy, roomy);
-	WRITE_ONCE(best->champion, m.load[i].weight ? t->at[i] : NULL);
+}
+
+/* All matches: first who wins each, then, from the final down, the other one. */
+static void lvs_best_season(struct lvs_best *best, const struct lvs_seats *t)
+{
+	const struct lvs_matches m = lvs_best_matches(t);
+	u32 i, a, b, crown, half = t->cap / 2;
+
+	best->match = m;
+	lvs_best_enter(best, t);
+	for (i = t->cap - 1; i; i--) {
+		a = i < half ? m.loser[2 * i] : 2 * i - t->cap;
+		b = i < half ? m.loser[2 * i + 1] : a + 1;
+		m.loser[i] = lvs_seat_beats(m.load, a, b) ? a : b;
+	}
+	crown = m.loser[1];
+	for (i = 1; i < t->cap; i++) {
+		a = m.loser[i] ^ (i < half ? m.loser[2 * i] ^ m.loser[2 * i + 1] : 1);
+		lvs_best_lost(&m, i, a, t->cap >> fls((int)i));
+	}
+	m.bar[0] = 0;
+	lvs_best_crown(best, t, crown);
 }
 
 static int lvs_best_remake(struct lvs_sched_inst *inst)

@@ -3,9 +3,10 @@
  * The least loaded server at any moment: a tournament.  Every seat has a load
  * and a weight, every match above two of them is won by the smaller load per
  * weight, a draw by the higher seat, which is the newer server.  The champion is
- * what a scan of the list, newest first, would have found.  A connection that
- * comes or goes replays the matches on the way up from its server, as far as
- * their outcome depends on it; a pick reads one pointer.
+ * what a scan of the list, newest first, would have found.  A match remembers its
+ * loser.  A connection that comes or goes plays again on the way up from its
+ * server, as far as the outcome depends on it: most of the time a comparison for
+ * each match and nothing to write.  A pick reads one pointer.
  *
  * The matches are played under inst->lock.  A CPU that finds it taken notes the
  * seat and goes on; whoever has the lock plays the noted ones before it stops.
@@ -31,6 +32,13 @@ struct lvs_load {
 
 typedef struct lvs_load (*lvs_load_fn)(const struct lvs_server *s);
 
+/* Behind the seats of lvs_best.seats. */
+struct lvs_matches {
+	struct lvs_load *load;		/* of each seat */
+	u64 *bar;			/* the least key that loses, too, in each match */
+	u32 *loser;			/* seat */
+};
+
 /* The beginning of inst->priv. */
 struct lvs_best {
 	struct lvs_seats __rcu *seats;
@@ -38,6 +46,8 @@ struct lvs_best {
 	struct lvs_server *champion;	/* READ_ONCE; NULL: nobody eligible */
 	u32 roomy;			/* READ_ONCE */
 	u32 postponed;			/* some seats are noted */
+	bool wide;			/* there are loads that a bar cannot tell apart */
+	struct lvs_matches match;	/* with the lock held, as wide */
 };
 
 int lvs_best_start(struct lvs_sched_inst *inst, lvs_load_fn load);

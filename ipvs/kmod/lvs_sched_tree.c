@@ -13,6 +13,8 @@ static void lvs_tree_put(const struct lvs_tree *tree, struct lvs_seats *t, u32 s
 	u64 *v = lvs_tree_nodes(t), joined;
 	u32 i;
 
+	if (value > v[0])
+		WRITE_ONCE(v[0], value);
 	WRITE_ONCE(v[t->cap + seat], value);
 	for (i = (t->cap + seat) / 2; i; i /= 2) {
 		LVS_STEP();
@@ -53,8 +55,10 @@ static struct lvs_seats *lvs_tree_make(struct lvs_sched_inst *inst)
 	if (!t)
 		return NULL;
 	v = lvs_tree_nodes(t);
-	for (i = 0; i < t->end; i++)
+	for (i = 0; i < t->end; i++) {
 		v[t->cap + i] = lvs_tree_worth(tree, t, i);
+		v[0] = max(v[0], v[t->cap + i]);
+	}
 	for (i = t->cap - 1; i; i--)
 		v[i] = lvs_tree_join(tree, v, i);
 	return t;

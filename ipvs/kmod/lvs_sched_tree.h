@@ -33,7 +33,8 @@ void lvs_tree_removed(struct lvs_sched_inst *inst, struct lvs_server *s);
 /* Put @s' value right, whatever it was. */
 void lvs_tree_refresh(struct lvs_sched_inst *inst, struct lvs_server *s);
 
-/* Node 1 is the root, the children of i are 2i and 2i + 1, leaves start at cap. */
+/* Node 1 is the root, the children of i are 2i and 2i + 1, leaves start at cap.
+ * In 0 is what no value has exceeded since the array was made. */
 static inline u64 *lvs_tree_nodes(const struct lvs_seats *t)
 {
 	return lvs_seats_extra(t);

@@ -36,16 +36,13 @@ static u64 twos_random(u64 below)
 	return r - div64_u64(r, below) * below;
 }
 
-static struct lvs_server *twos_draw(const struct lvs_seats *t)
+/* The seat at @r of the whole. */
+static u32 twos_at(const struct lvs_seats *t, u64 r)
 {
 	const u64 *v = lvs_tree_nodes(t);
-	u64 sum = READ_ONCE(v[1]), left, r;
-	struct lvs_server *s;
+	u64 left;
 	u32 i = 1;
 
-	if (!sum)
-		return NULL;
-	r = twos_random(sum);
 	while (i < t->cap) {
 		LVS_STEP();
 		i *= 2;
@@ -55,7 +52,40 @@ static struct lvs_server *twos_draw(const struct lvs_seats *t)
 			i++;
 		}
 	}
-	s = READ_ONCE(t->at[i - t->cap]);
+	return i - t->cap;
+}
+
+/*
+ * While servers weigh much the same, nearly every seat is as good as another: one
+ * of all, which stands with the chance of its weight to the greatest.  Who has to
+ * draw again draws from the whole, so the shares are exact.
+ */
+static u32 twos_guess(const struct lvs_seats *t, u64 sum)
+{
+	const u64 *v = lvs_tree_nodes(t);
+	u64 most = READ_ONCE(v[0]), all = most * READ_ONCE(t->end);
+	u32 r, seat;
+
+	/* Nothing yet is no offer either. */
+	if (!all || all > U32_MAX || all / 2 > sum)
+		return LVS_NO_SEAT;
+	r = lvs_random_below((u32)all);
+	seat = r / (u32)most;
+	return r % (u32)most < READ_ONCE(v[t->cap + seat]) ? seat : LVS_NO_SEAT;
+}
+
+static struct lvs_server *twos_draw(const struct lvs_seats *t)
+{
+	u64 sum = READ_ONCE(lvs_tree_nodes(t)[1]);
+	struct lvs_server *s;
+	u32 seat;
+
+	if (!sum)
+		return NULL;
+	seat = twos_guess(t, sum);
+	if (seat == LVS_NO_SEAT)
+		seat = twos_at(t, twos_random(sum));
+	s = READ_ONCE(t->at[seat]);
 	return s && lvs_server_eligible(s) ? s : NULL;
 }
 

@@ -42,8 +42,8 @@ def enter(namespace: int) -> None:
 
 
 class Bench:
-    def __init__(self, load: str, module: str, scale: int):
-        self.load, self.module, self.scale = load, module, scale
+    def __init__(self, load: str, module: str, scale: int, some: list[str]):
+        self.load, self.module, self.scale, self.some = load, module, scale, some
         self.here = os.open("/proc/self/ns/net", os.O_RDONLY)
 
     def result(self, name: str, value: float) -> None:
@@ -234,7 +234,7 @@ END
                     self.result("netlink add server/4096", spent / servers)
                 # Every server's route is looked up once, which is not what is asked here.
                 self.pktgen(servers, VIP, flows=servers, source="10.0.3.1")
-                for name in SCHEDULERS:
+                for name in self.some:
                     if not self.switch(name):
                         continue
                     self.pktgen(32, VIP, flows=32, source="10.0.3.1")
@@ -356,6 +356,7 @@ def main() -> int:
     parser.add_argument("load")
     parser.add_argument("modules", nargs="+", choices=("stock", "ours"))
     parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--scheduler", action="append", choices=SCHEDULERS, help="only these")
     parser.add_argument("--scale", type=int, default=1)
     parser.add_argument("--connections", type=int, default=1_000_000)
     parser.add_argument("--services", type=int, default=100_000)
@@ -370,7 +371,7 @@ def main() -> int:
     for module in options.modules:
         unload_modules()
         load_module(module)
-        bench = Bench(options.load, module, options.scale)
+        bench = Bench(options.load, module, options.scale, options.scheduler or SCHEDULERS)
         for name, part in parts.items():
             if not options.only or name in options.only:
                 begun = time.monotonic()

@@ -3,7 +3,8 @@
 
 Both are measured in one boot of a machine that counts instructions; tests/bench/_kernel_guest.py is what runs there
 and says how. Costs are what a packet needs beyond being generated and dropped at the ingress of the director.
-Without a module of ours in the tree only the kernel's is measured. LVSD_BENCH_SCALE=4 divides the packet counts.
+Without a module of ours in the tree only the kernel's is measured. LVSD_BENCH_SCALE=4 divides the packet counts,
+LVSD_BENCH_PARTS="baseline schedulers" leaves out the other parts and LVSD_BENCH_SCHEDULERS="lc twos" the other schedulers.
 """
 
 import json
@@ -18,7 +19,7 @@ COMPILE = ("g++", "-std=c++23", "-O2", "-static", "-Wall", "-Wextra", "-Wpedanti
 
 def run(ctx) -> list[dict]:
     scale = os.environ.get("LVSD_BENCH_SCALE", "1")
-    parts = [word for part in os.environ.get("LVSD_BENCH_PARTS", "").split() for word in ("--only", part)]
+    parts = [*_chosen("LVSD_BENCH_PARTS", "--only"), *_chosen("LVSD_BENCH_SCHEDULERS", "--scheduler")]
     ours = (ctx.root / "ipvs/kmod/Kbuild").exists()
     with ctx.temporary() as folder:
         load = Path(folder, "kernel-load")
@@ -28,6 +29,10 @@ def run(ctx) -> list[dict]:
         text = ctx.vm(command, "--icount", "--memory", "3072", "--timeout", "1800",
                       "--ipvs", "bundled" if ours else "none")
     return rows([json.loads(line) for line in text.splitlines() if line.startswith("{")])
+
+
+def _chosen(variable: str, option: str) -> list[str]:
+    return [word for name in os.environ.get(variable, "").split() for word in (option, name)]
 
 
 # Two measurements of one module that should be nearly the same, and by how much the first may be more.

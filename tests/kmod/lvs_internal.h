@@ -54,6 +54,7 @@ typedef int64_t s64;
 #define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
 #define U16_MAX UINT16_MAX
 #define U32_MAX UINT32_MAX
+#define U64_MAX UINT64_MAX
 #define min(a, b) ({ __auto_type a_ = (a); __auto_type b_ = (b); a_ < b_ ? a_ : b_; })
 #define max(a, b) ({ __auto_type a_ = (a); __auto_type b_ = (b); a_ > b_ ? a_ : b_; })
 #define min_t(t, a, b) min((t)(a), (t)(b))
@@ -181,6 +182,10 @@ extern unsigned long lvs_steps;
 static inline int fls(unsigned int x) { return x ? 32 - __builtin_clz(x) : 0; }
 static inline u64 div64_u64(u64 a, u64 b) { return a / b; }
 static inline u64 div_u64(u64 a, u32 b) { return a / b; }
+static inline u64 mul_u64_u32_shr(u64 a, u32 b, unsigned int shift)
+{
+	return (u64)((unsigned __int128)a * b >> shift);
+}
 
 struct list_head { struct list_head *next, *prev; };
 #define LIST_HEAD_INIT(n) { &(n), &(n) }

@@ -28,7 +28,9 @@ static bool ok(const struct lvs_server *s)
 
 static u64 overhead(const struct lvs_server *s)
 {
-	return (u64)s->active.counter * 256 + (u64)(s->total.counter - s->active.counter);
+	u64 all = (u64)s->active.counter * 256 + (u64)(s->total.counter - s->active.counter);
+
+	return min(all, LVS_LOAD_MAX);
 }
 
 /* Smaller is better, as a fraction. */

@@ -40,6 +40,57 @@ static void test_twos(void)
 	world_end(&w);
 }
 
+/* Nobody has connections, so the first draw stands. */
+static void expect_shares(struct world *w)
+{
+	u32 hits[64] = { 0 }, i, draws = 200000;
+	struct lvs_pick p = pick_of(w, 1, 1);
+	double sum = 0, share, error;
+	struct lvs_server *s;
+
+	for (i = 0; i < draws; i++)
+		hits[lvs_sched_pick(&w->pool, &p)->id]++;
+	list_for_each_entry(s, &w->pool.servers, list)
+		sum += ok(s) ? s->weight : 0;
+	list_for_each_entry(s, &w->pool.servers, list) {
+		share = ok(s) ? s->weight / sum : 0;
+		/* Five times the standard deviation. */
+		error = hits[s->id] - draws * share;
+		CHECK(error * error <= 25 * draws * share * (1 - share));
+	}
+}
+
+/* Like weights, unlike ones, and one far above the others, which then goes: however
+ * a server is drawn, the shares are those of the weights. */
+static void test_twos_shares(void)
+{
+	struct world w;
+	u32 i;
+
+	at_name = "twos, shares";
+	srandom(11);
+	world_init(&w);
+	for (i = 0; i < 20; i++)
+		world_add(&w, 100);
+	world_bind(&w, "twos");
+	expect_shares(&w);
+	for (i = 1; i <= 20; i += 3)
+		edit_weight(&w, by_id(&w, i), 60 + (int)i);
+	world_add(&w, 7);
+	expect_shares(&w);
+	set_overload(&w, by_id(&w, 3), true);
+	world_unlink(&w, by_id(&w, 9));
+	expect_shares(&w);
+	edit_weight(&w, by_id(&w, 5), 5000);
+	expect_shares(&w);
+	edit_weight(&w, by_id(&w, 5), 50);
+	expect_shares(&w);
+	for (i = 1; i <= 8; i++)
+		edit_weight(&w, by_id(&w, i == 3 || i == 5 ? 10 : i), INT_MAX / (int)i);
+	expect_shares(&w);
+	world_end(&w);
+}
+
 static void test_twos_random(void)
 {
 	struct lvs_server *s, *some;
@@ -72,6 +123,7 @@ int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	test_twos();
+	test_twos_shares();
 	test_twos_random();
 	puts("sched_twos: all fine");
 	return 0;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """ICMP errors about balanced packets, in both directions, and fragments."""
 
+import itertools
 import struct
 
 from case import CASES, DROUTE, MASQ, TUNNEL, VIP, VIP6, case
@@ -65,25 +66,38 @@ def errors_with_other_methods(t, clients, vip, servers):
     t.state()
 
 
+TUNNELS = (("ipip", (0, 0, 0)), ("gre", (2, 0, 0)), ("gre_csum", (2, 0, 1)), ("gue", (1, 6080, 0)),
+           ("gue_csum", (1, 6080, 1)), ("gue_remcsum", (1, 6080, 2)))
+# The first leaves what IPv6 needs inside, the others leave less.
+WIDE = (((3, 4), (2, 0), 1400),)
+NARROW = (((3, 4), (2, 0), 1300), ((3, 4), (2, 0), 1000), ((3, 4), (2, 0), 0))
+UNREACHABLE = (((3, 1), (1, 3), 0), ((11, 0), (3, 0), 0), ((3, 3), (1, 4), 0))
+
+
+def _tunnel_errors(t, tunnel, outer, six, errors):
+    clients, vip, _ = PEERS[six]
+    server = PEERS[outer][2][0]
+    router = "10.0.1.18" if outer == 4 else "2001:db8:1::18"
+    here = "10.0.1.1" if outer == 4 else "2001:db8:1::1"
+    t.cluster(("udp", vip, 80), [server], method=TUNNEL, tunnel=tunnel)
+    for kind4, kind6, rest in errors:
+        for packet in t.send(ip(clients[0], vip, udp(4000, 80, b"d" * 200))):
+            packet = _steady(packet)
+            for cut in (1000, 64, 44, 28):
+                t.reply(ip(router, here, icmp(server, kind4, kind6, packet[:cut], rest=rest)))
+    t.state()
+
+
 def _register_tunnel_errors():
-    for name, tunnel in (("ipip", (0, 0, 0)), ("gre", (2, 0, 0)), ("gre_csum", (2, 0, 1)), ("gue", (1, 6080, 0)),
-                         ("gue_csum", (1, 6080, 1)), ("gue_remcsum", (1, 6080, 2))):
-        for six in (4, 6):
-            for outer in (4, 6):
-                def run(t, tunnel=tunnel, six=six, outer=outer):
-                    clients, vip, _ = PEERS[six]
-                    server = PEERS[outer][2][0]
-                    router = "10.0.1.18" if outer == 4 else "2001:db8:1::18"
-                    here = "10.0.1.1" if outer == 4 else "2001:db8:1::1"
-                    t.cluster(("udp", vip, 80), [server], method=TUNNEL, tunnel=tunnel)
-                    for kind4, kind6, rest in (((3, 4), (2, 0), 1300), ((3, 4), (2, 0), 1000), ((3, 4), (2, 0), 0),
-                                               ((3, 1), (1, 3), 0), ((11, 0), (3, 0), 0), ((3, 3), (1, 4), 0)):
-                        for packet in t.send(ip(clients[0], vip, udp(4000, 80, b"d" * 200))):
-                            packet = _steady(packet)
-                            for cut in (1000, 64, 44, 28):
-                                t.reply(ip(router, here, icmp(server, kind4, kind6, packet[:cut], rest=rest)))
-                    t.state()
-                CASES[f"tunnel_errors_{name}_{outer}over{six}"] = run
+    for (name, tunnel), six, outer in itertools.product(TUNNELS, (4, 6), (4, 6)):
+        kinds = {"path": WIDE, "errors": NARROW + UNREACHABLE}
+        # 6.12 knows such a path by itself: see accepted.py.
+        if outer == 6 and name.startswith("gue"):
+            kinds |= {"narrow": NARROW, "errors": UNREACHABLE}
+        for kind, errors in kinds.items():
+            def run(t, tunnel=tunnel, outer=outer, six=six, errors=errors):
+                _tunnel_errors(t, tunnel, outer, six, errors)
+            CASES[f"tunnel_{kind}_{name}_{outer}over{six}"] = run
 
 
 def _steady(packet: bytes) -> bytes:
