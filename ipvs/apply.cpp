@@ -33,10 +33,9 @@ public:
     }
 
 private:
-    struct Step {
-        ServiceKey key;
-        const Service* service = nullptr;   // none: it goes
-        std::vector<std::size_t> commands;  // that it stands for
+    struct Step {  // what the commands [first, first + count) do to their service
+        std::size_t first = 0, count = 0;
+        const Service* service = nullptr;  // of a service that changes
     };
 
     void begin() {
@@ -54,37 +53,51 @@ private:
     // ---- batches
 
     void make_steps() {
-        std::map<ServiceKey, std::size_t> places;
         for (std::size_t i = 0; i < job_.commands.size(); ++i) {
-            const auto& key = job_.commands[i].service;
-            const auto [place, is_new] = places.emplace(key, steps_.size());
-            if (is_new) steps_.push_back({key, nullptr, {}});
-            steps_[place->second].commands.push_back(i);
+            const bool same = i != 0 && job_.commands[i].service == job_.commands[i - 1].service;
+            if (!same) steps_.push_back({.first = i});
+            ++steps_.back().count;
         }
         std::erase_if(steps_, [this](Step& step) { return !fits_a_batch(step); });
     }
 
+    [[nodiscard]] std::span<const Command> commands_of(const Step& step) const {
+        return std::span(job_.commands).subspan(step.first, step.count);
+    }
+
     bool fits_a_batch(Step& step) {
-        if (job_.commands[step.commands.front()].verb == Verb::delete_service) return true;
-        const auto wanted = job_.services.find(step.key);
+        const auto& first = job_.commands[step.first];
+        if (first.verb == Verb::add_service || first.verb == Verb::delete_service) return true;
+        const auto wanted = job_.services.find(first.service);
         if (wanted != job_.services.end()) step.service = &wanted->second;
-        const bool fits =
-            step.service != nullptr && is_worth_a_step(step.service->dests.size(), step.commands.size());
+        const bool fits = step.service != nullptr && is_worth_a_step(step.service->dests.size(), step.count);
         if (!fits) go_singly(step);
         return fits;
     }
 
     void go_singly(const Step& step) {
-        singles_.insert(singles_.end(), step.commands.begin(), step.commands.end());
+        for (std::size_t i = 0; i < step.count; ++i)
+            singles_.push_back(step.first + i);
+    }
+
+    void append(const Step& step, codec::Bytes& bytes) const {
+        const auto& first = job_.commands[step.first];
+        if (step.service != nullptr)
+            codec::append_service(first.service, *step.service, bytes);
+        else if (first.verb == Verb::add_service)
+            codec::append_addition(commands_of(step), bytes);
+        else
+            codec::append_removal(first.service, bytes);
     }
 
     void next_batch() {
         codec::Bytes bytes;
+        bytes.reserve(batch_bytes_ + batch_bytes_ / 8);
         in_batch_ = 0;
         while (next_step_ + in_batch_ < steps_.size() && bytes.size() < batch_bytes_) {
             const auto before = bytes.size();
             const auto& step = steps_[next_step_ + in_batch_];
-            codec::append_step(step.key, step.service, bytes);
+            append(step, bytes);
             if (bytes.size() - before > kLongestStep) {
                 bytes.resize(before);
                 go_singly(step);
@@ -155,7 +168,7 @@ private:
     [[nodiscard]] std::size_t commands_in_batch() const {
         std::size_t out = 0;
         for (std::size_t i = 0; i < in_batch_; ++i)
-            out += steps_[next_step_ + i].commands.size();
+            out += steps_[next_step_ + i].count;
         return out;
     }
 

@@ -78,7 +78,9 @@ inline constexpr std::uint32_t kFamilyNews = 0x10;  // the group of nlctrl
 
 void encode_get_generation(const Header& header, Bytes& out);
 // One step of a batch: the service with exactly these servers, or none of it.
-void append_step(const ServiceKey& key, const Service* service, Bytes& steps);
+void append_service(const ServiceKey& key, const Service& service, Bytes& steps);
+void append_addition(std::span<const Command> commands, Bytes& steps);  // add_service, then its add_dests
+void append_removal(const ServiceKey& key, Bytes& steps);
 void encode_batch(const Header& header, std::optional<Generation> expect, std::span<const std::uint8_t> steps,
                   Bytes& out);
 

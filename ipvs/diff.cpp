@@ -50,10 +50,20 @@ void change_service(const ServiceKey& key, const Service& want, const Service& h
     diff_dests(key, want.dests, have.dests, out);
 }
 
+// A table that is written for the first time is long, and that is known beforehand.
+std::size_t least_commands(const Table& desired, const Table& actual) {
+    if (!actual.empty()) return 0;
+    std::size_t out = desired.size();
+    for (const auto& [key, service] : desired)
+        out += service.dests.size();
+    return out;
+}
+
 }  // namespace
 
 std::vector<Command> diff(const Table& desired, const Table& actual, const Owned& owned) {
     std::vector<Command> out;
+    out.reserve(least_commands(desired, actual));
     std::vector<Command> removals;
     auto have = actual.begin();
     auto ours = owned.begin();

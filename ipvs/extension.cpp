@@ -11,41 +11,53 @@ namespace {
 using Extension = Attributes<LVSD_IPVS_ATTR_END - 1>;
 
 void put_server(Writer& writer, const DestKey& key, const DestSettings& settings) {
-    auto* nest = writer.begin(LVSD_IPVS_ATTR_SERVER);
+    const auto nest = writer.begin(LVSD_IPVS_ATTR_SERVER);
     put_dest_key(writer, key);
     put_dest_settings(writer, settings);
+    writer.end(nest);
+}
+
+void put_replaced(Writer& writer, const ServiceKey& key, const ServiceSettings& settings) {
+    const auto nest = writer.begin(LVSD_IPVS_ATTR_SERVICE_REPLACE);
+    put_key(writer, key);
+    put_service_settings(writer, settings, family_of(key));
     writer.end(nest);
 }
 
 }  // namespace
 
 void encode_get_generation(const Header& header, Bytes& out) {
-    Writer(header, LVSD_IPVS_CMD_GET_GENERATION, LVSD_IPVS_GENL_VERSION, NLM_F_ACK).append_to(out);
+    put_request(header, LVSD_IPVS_CMD_GET_GENERATION, LVSD_IPVS_GENL_VERSION, NLM_F_ACK, out, [](Bytes&) {});
 }
 
-void append_step(const ServiceKey& key, const Service* service, Bytes& steps) {
-    const auto servers = service != nullptr ? service->dests.size() : 0;
-    Writer writer({}, LVSD_IPVS_CMD_BATCH, LVSD_IPVS_GENL_VERSION, 0, kMessageRoom + servers * kServerRoom);
-    auto* nest =
-        writer.begin(service != nullptr ? LVSD_IPVS_ATTR_SERVICE_REPLACE : LVSD_IPVS_ATTR_SERVICE_DEL);
+void append_removal(const ServiceKey& key, Bytes& steps) {
+    Writer writer(steps);
+    const auto nest = writer.begin(LVSD_IPVS_ATTR_SERVICE_DEL);
     put_key(writer, key);
-    if (service != nullptr) put_service_settings(writer, service->settings, family_of(key));
     writer.end(nest);
-    if (service != nullptr)
-        for (const auto& [dest, values] : service->dests)
-            put_server(writer, dest, values.settings);
-    writer.append_payload_to(steps);
+}
+
+void append_service(const ServiceKey& key, const Service& service, Bytes& steps) {
+    Writer writer(steps);
+    put_replaced(writer, key, service.settings);
+    for (const auto& [dest, values] : service.dests)
+        put_server(writer, dest, values.settings);
+}
+
+void append_addition(std::span<const Command> commands, Bytes& steps) {
+    Writer writer(steps);
+    put_replaced(writer, commands.front().service, commands.front().service_settings);
+    for (const auto& command : commands.subspan(1))
+        put_server(writer, command.dest, command.dest_settings);
 }
 
 void encode_batch(const Header& header, std::optional<Generation> expect, std::span<const std::uint8_t> steps,
                   Bytes& out) {
-    const auto begin = out.size();
-    Writer writer(header, LVSD_IPVS_CMD_BATCH, LVSD_IPVS_GENL_VERSION, NLM_F_ACK);
-    if (expect) writer.bytes(LVSD_IPVS_ATTR_EXPECT, &*expect, sizeof *expect);
-    writer.append_to(out);
-    out.insert(out.end(), steps.begin(), steps.end());
-    const auto length = static_cast<std::uint32_t>(out.size() - begin);
-    std::memcpy(out.data() + begin + offsetof(nlmsghdr, nlmsg_len), &length, sizeof length);
+    put_request(header, LVSD_IPVS_CMD_BATCH, LVSD_IPVS_GENL_VERSION, NLM_F_ACK, out,
+                [&expect, steps](Bytes& attributes) {
+                    if (expect) Writer(attributes).bytes(LVSD_IPVS_ATTR_EXPECT, &*expect, sizeof *expect);
+                    attributes.insert(attributes.end(), steps.begin(), steps.end());
+                });
 }
 
 ExtensionAnswer parse_extension(const Message& message) {

@@ -73,28 +73,31 @@ void Reconcile::set_desired(Time now, Table desired, Effects& out) {
     settled_ = false;
 }
 
-void Reconcile::change_desired(Time now, const std::map<ServiceKey, std::optional<Service>>& changes,
-                               Effects& out) {
+void Reconcile::change_desired(Time now, std::map<ServiceKey, std::optional<Service>> changes, Effects& out) {
     if (stopping_ || (changes.empty() && has_desired_)) return;
+    for (const auto& [key, service] : changes)
+        refused_.erase(key);  // something else now, worth a try at once
+    has_desired_ = true;
+    auto scope = state_ == State::idle && is_known() ? Scope(services_changed(changes)) : Scope();
+    for (auto& [key, service] : changes)
+        if (service)
+            desired_.insert_or_assign(desired_.end(), key, std::move(*service));
+        else
+            desired_.erase(key);
+    if (state_ == State::idle) return take_up(now, std::move(scope), out);
+    dirty_ = true;
+    settled_ = false;
+}
+
+// Those of them that are not so in the kernel.
+std::set<ServiceKey> Reconcile::services_changed(
+    const std::map<ServiceKey, std::optional<Service>>& changes) const {
     Table wanted, held;
     for (const auto& [key, service] : changes) {
-        refused_.erase(key);  // something else now, worth a try at once
-        if (service) {
-            desired_.insert_or_assign(key, *service);
-            wanted.emplace_hint(wanted.end(), key, *service);
-        } else {
-            desired_.erase(key);
-        }
+        if (service) wanted.emplace_hint(wanted.end(), key, *service);
         if (const auto found = known_.find(key); found != known_.end()) held.insert(held.end(), *found);
     }
-    has_desired_ = true;
-    if (state_ != State::idle) {
-        dirty_ = true;
-        settled_ = false;
-        return;
-    }
-    const bool known = is_known();
-    take_up(now, known ? Scope(services_of(diff(wanted, held, owned_))) : Scope(), out);
+    return services_of(diff(wanted, held, owned_));
 }
 
 void Reconcile::take_up(Time now, Scope scope, Effects& out) {
@@ -169,8 +172,7 @@ void Reconcile::on_applied(Time now, ApplyReport report, Effects& out) {
         out.emplace_back(StartRead{scope_});
         return;
     }
-    for (const auto& command : report.commands)
-        (void)execute(command, known_);
+    execute_all(report.commands, known_);
     at_ = report.generation;
     verify(now, out);
 }
@@ -304,15 +306,21 @@ void Reconcile::decide(Time now, Effects& out) {
     commands_ = commands.size();
     scope_ = services_of(commands);
     state_ = State::applying;
-    auto services = services_for(*scope_);
+    auto services = services_for(commands);
     out.emplace_back(
         StartApply{{std::move(commands), std::move(services), stale_ < kMostStale ? at_ : std::nullopt}});
 }
 
-Table Reconcile::services_for(const std::set<ServiceKey>& keys) const {
+// What a job has to know beyond its commands: the whole of services that are not new.
+Table Reconcile::services_for(const std::vector<Command>& commands) const {
     Table out;
-    for (const auto& key : keys)
-        if (const auto found = desired_.find(key); found != desired_.end()) out.insert(out.end(), *found);
+    const ServiceKey* last = nullptr;
+    for (const auto& command : commands) {
+        if (last != nullptr && *last == command.service) continue;
+        last = &command.service;
+        if (command.verb == Verb::add_service) continue;
+        if (const auto found = desired_.find(*last); found != desired_.end()) out.insert(out.end(), *found);
+    }
     return out;
 }
 

@@ -63,10 +63,11 @@ struct ApplyReport {
     bool stale = false;             // it was no longer that of Job::expect, so (the rest) was not tried
 };
 
-// Commands, and for a module that takes a whole service at once what they lead to.
+// Commands in the order of diff(): those of one service stand together. And for a module that takes a whole
+// service at once what they lead to: what an added one has, its commands say.
 struct Job {
     std::vector<Command> commands;
-    Table services;                    // desired ones; those not in it are written command by command
+    Table services;                    // those that change; if not in it, command by command
     std::optional<Generation> expect;  // of the table the commands are made for
 };
 
@@ -157,7 +158,7 @@ public:
     // Read and compare these. Nothing happens while a cycle runs: it reads anyway.
     void look_at(Time now, std::set<ServiceKey> keys, Effects& out);
     // set_desired() for those who know what changed: the named services, absent ones go.
-    void change_desired(Time now, const std::map<ServiceKey, std::optional<Service>>& changes, Effects& out);
+    void change_desired(Time now, std::map<ServiceKey, std::optional<Service>> changes, Effects& out);
     // Somebody wants to see counters: for a while they are read at every look.
     void want_counters(Time now) { counters_wanted_ = now; }
     // Ends with Stopped after one attempt, successful or not.
@@ -197,7 +198,9 @@ private:
     void take_changes(const Changes& changes);
     void lose_track();
     [[nodiscard]] bool is_read_due(Time now) const;
-    [[nodiscard]] Table services_for(const std::set<ServiceKey>& keys) const;
+    [[nodiscard]] std::set<ServiceKey> services_changed(
+        const std::map<ServiceKey, std::optional<Service>>& changes) const;
+    [[nodiscard]] Table services_for(const std::vector<Command>& commands) const;
     void drop_refused(std::vector<Command>& commands) const;
     void merge(Table table);
     void decide(Time now, Effects& out);

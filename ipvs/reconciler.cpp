@@ -50,9 +50,9 @@ void Reconciler::set_interval(Duration interval) {
     arm();
 }
 
-void Reconciler::change_desired(const std::map<ServiceKey, std::optional<Service>>& changes) {
+void Reconciler::change_desired(std::map<ServiceKey, std::optional<Service>> changes) {
     Effects effects;
-    machine_.change_desired(monotonic_now(), changes, effects);
+    machine_.change_desired(monotonic_now(), std::move(changes), effects);
     perform(std::move(effects));
 }
 

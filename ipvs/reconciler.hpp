@@ -41,7 +41,7 @@ public:
 
     void set_desired(Table desired);
     void set_interval(Duration interval);
-    void change_desired(const std::map<ServiceKey, std::optional<Service>>& changes);
+    void change_desired(std::map<ServiceKey, std::optional<Service>> changes);
     void look_now();
     void want_counters() { machine_.want_counters(monotonic_now()); }
     void look_at(std::set<ServiceKey> keys);

@@ -79,34 +79,43 @@ std::string describe(const DestSettings& settings) {
     return text;
 }
 
-std::errc execute_on_service(const Command& command, Table& table, Table::iterator found) {
-    const bool exists = found != table.end();
+// `at`: where the service is or belongs; stays right.
+std::errc execute_on_service(const Command& command, Table& table, Table::iterator& at) {
+    const bool exists = at != table.end() && at->first == command.service;
     if (command.verb == Verb::add_service) {
         if (exists) return std::errc::file_exists;
-        table[command.service].settings = command.service_settings;
+        at = table.try_emplace(at, command.service);
+        at->second.settings = command.service_settings;
         return {};
     }
     if (!exists) return std::errc::no_such_process;
     if (command.verb == Verb::set_service)
-        found->second.settings = command.service_settings;
+        at->second.settings = command.service_settings;
     else
-        table.erase(found);
+        at = table.erase(at);
     return {};
 }
 
 std::errc execute_on_dest(const Command& command, std::map<DestKey, Dest>& dests) {
-    const auto found = dests.find(command.dest);
+    const auto found = dests.lower_bound(command.dest);
+    const bool exists = found != dests.end() && found->first == command.dest;
     if (command.verb == Verb::add_dest) {
-        if (found != dests.end()) return std::errc::file_exists;
-        dests[command.dest].settings = command.dest_settings;
+        if (exists) return std::errc::file_exists;
+        dests.try_emplace(found, command.dest)->second.settings = command.dest_settings;
         return {};
     }
-    if (found == dests.end()) return std::errc::no_such_file_or_directory;
+    if (!exists) return std::errc::no_such_file_or_directory;
     if (command.verb == Verb::set_dest)
         found->second.settings = command.dest_settings;
     else
         dests.erase(found);
     return {};
+}
+
+std::errc execute_at(const Command& command, Table& table, Table::iterator& at) {
+    if (!is_dest_verb(command.verb)) return execute_on_service(command, table, at);
+    if (at == table.end() || at->first != command.service) return std::errc::no_such_process;
+    return execute_on_dest(command, at->second.dests);
 }
 
 }  // namespace
@@ -158,10 +167,17 @@ std::string to_string(const Command& command) {
 }
 
 std::errc execute(const Command& command, Table& table) {
-    const auto found = table.find(command.service);
-    if (!is_dest_verb(command.verb)) return execute_on_service(command, table, found);
-    if (found == table.end()) return std::errc::no_such_process;
-    return execute_on_dest(command, found->second.dests);
+    auto at = table.lower_bound(command.service);
+    return execute_at(command, table, at);
+}
+
+// The commands for one service stand together: it is looked up once.
+void execute_all(const std::vector<Command>& commands, Table& table) {
+    auto at = table.end();
+    for (const auto& command : commands) {
+        if (at == table.end() || at->first != command.service) at = table.lower_bound(command.service);
+        (void)execute_at(command, table, at);
+    }
 }
 
 bool same_settings(const Table& a, const Table& b) {

@@ -6,69 +6,66 @@
 #include <arpa/inet.h>
 #include <linux/genetlink.h>
 #include <linux/ip_vs.h>
-#include <netlink/attr.h>
-#include <netlink/genl/genl.h>
-#include <netlink/msg.h>
 
 #include <algorithm>
 #include <array>
-#include <memory>
+#include <cstring>
 
 #include "ipvs/codec.hpp"
 
 namespace lvs::ipvs::codec {
 
-inline constexpr std::size_t kMessageRoom =
-    512;  // the longest request, a service and a server, takes about 250
-inline constexpr std::size_t kServerRoom = 160;  // one more server, about 100
-
-struct FreeMessage {
-    void operator()(nl_msg* message) const { nlmsg_free(message); }
-};
-
-// One request under construction. Every put fits by the sizes above, so a failure is a bug.
+// Attributes, one behind the other at the end of `out`. Tens of thousands are written when a table is filled.
 class Writer {
 public:
-    Writer(const Header& header, std::uint8_t command, std::uint8_t version, int flags,
-           std::size_t room = kMessageRoom)
-        : message_(nlmsg_alloc_size(room)) {
-        LVS_ASSERT(message_ != nullptr);
-        LVS_ASSERT(genlmsg_put(message_.get(), 0, header.sequence, header.family, 0, NLM_F_REQUEST | flags,
-                               command, version) != nullptr);
+    explicit Writer(Bytes& out) : out_(out) {}
+    // What is written until end() is inside.
+    [[nodiscard]] std::size_t begin(int type) {
+        const auto at = out_.size();
+        put(type, nullptr, 0);
+        return at;
     }
-    nlattr* begin(int type) {
-        auto* nest = nla_nest_start(message_.get(), type);
-        LVS_ASSERT(nest != nullptr);
-        return nest;
+    void end(std::size_t nest) {
+        const auto length = out_.size() - nest;
+        LVS_ASSERT(length <= UINT16_MAX);
+        const auto value = static_cast<std::uint16_t>(length);
+        std::memcpy(out_.data() + nest + offsetof(nlattr, nla_len), &value, sizeof value);
     }
-    void end(nlattr* nest) { LVS_ASSERT(nla_nest_end(message_.get(), nest) == 0); }
-    void u8(int type, std::uint8_t value) { put(nla_put_u8(message_.get(), type, value)); }
-    void u16(int type, std::uint16_t value) { put(nla_put_u16(message_.get(), type, value)); }
-    void u32(int type, std::uint32_t value) { put(nla_put_u32(message_.get(), type, value)); }
-    void bytes(int type, const void* data, std::size_t size) {
-        put(nla_put(message_.get(), type, static_cast<int>(size), data));
-    }
-    void text(int type, const std::string& value) {
-        put(nla_put_string(message_.get(), type, value.c_str()));
-    }
-    void append_to(Bytes& out) const {
-        const auto* header = nlmsg_hdr(message_.get());
-        const auto* first = reinterpret_cast<const std::uint8_t*>(header);
-        out.insert(out.end(), first, first + header->nlmsg_len);
-        out.resize(out.size() + NLMSG_ALIGN(header->nlmsg_len) - header->nlmsg_len);
-    }
-
-    // The attributes only.
-    void append_payload_to(Bytes& out) const {
-        const auto* header = nlmsg_hdr(message_.get());
-        const auto* first = reinterpret_cast<const std::uint8_t*>(header);
-        out.insert(out.end(), first + NLMSG_HDRLEN + GENL_HDRLEN, first + NLMSG_ALIGN(header->nlmsg_len));
-    }
+    void u8(int type, std::uint8_t value) { put(type, &value, sizeof value); }
+    void u16(int type, std::uint16_t value) { put(type, &value, sizeof value); }
+    void u32(int type, std::uint32_t value) { put(type, &value, sizeof value); }
+    void bytes(int type, const void* data, std::size_t size) { put(type, data, size); }
+    void text(int type, const std::string& value) { put(type, value.c_str(), value.size() + 1); }
 
 private:
-    static void put(int error) { LVS_ASSERT(error == 0); }
-    std::unique_ptr<nl_msg, FreeMessage> message_;
+    void put(int type, const void* data, std::size_t size) {
+        const auto at = out_.size();
+        out_.resize(at + NLA_ALIGN(NLA_HDRLEN + size));  // what fills up is zero
+        const nlattr head{static_cast<std::uint16_t>(NLA_HDRLEN + size), static_cast<std::uint16_t>(type)};
+        std::memcpy(out_.data() + at, &head, sizeof head);
+        if (size != 0) std::memcpy(out_.data() + at + NLA_HDRLEN, data, size);
+    }
+    Bytes& out_;
 };
+
+// One request at the end of `out`: its headers, then the attributes that `write` writes.
+template <class Write>
+void put_request(const Header& header, std::uint8_t command, std::uint8_t version, int flags, Bytes& out,
+                 Write write) {
+    const auto at = out.size();
+    nlmsghdr head{};
+    head.nlmsg_type = header.family;
+    head.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+    head.nlmsg_seq = header.sequence;
+    genlmsghdr generic{};
+    generic.cmd = command;
+    generic.version = version;
+    out.resize(at + NLMSG_HDRLEN + GENL_HDRLEN);
+    write(out);
+    head.nlmsg_len = static_cast<std::uint32_t>(out.size() - at);
+    std::memcpy(out.data() + at, &head, sizeof head);
+    std::memcpy(out.data() + at + NLMSG_HDRLEN, &generic, sizeof generic);
+}
 
 inline std::uint16_t kernel_family(Family family) {
     return family == Family::ipv4 ? AF_INET : AF_INET6;

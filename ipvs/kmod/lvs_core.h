@@ -152,6 +152,8 @@ struct lvs_service {
 	u32 next_dest_id;
 	struct lvs_counts retained;	/* of dests that left; modular arithmetic */
 	struct lvs_counts zero;
+	struct lvs_cells *cells;	/* for dests that are about to come... */
+	u32 coming;			/* ...so many */
 	struct lvs_sched_inst *ending;	/* while the service goes away */
 	struct rcu_work free_work;
 };
@@ -202,6 +204,7 @@ struct lvs_dest {
 	struct lvs_node node;		/* ns->dests, or ns->trash_keys */
 	struct lvs_node real;		/* ns->real */
 	struct lvs_counts zero;
+	struct lvs_cells *cells;	/* that stats is one of */
 	struct lvs_svc_key svc_key;	/* to recognise it in the trash */
 	u32 svc_id;
 	unsigned long idle_since;	/* jiffies; 0 while connections hold it */
@@ -231,6 +234,14 @@ int lvs_dest_edit(struct lvs_service *svc, const struct lvs_dest_key *key,
  * made), or editing it if it is there, says before anything is done. */
 int lvs_dest_would(struct lvs_netns *ns, struct lvs_service *svc, u16 svc_af,
 		   const struct lvs_dest_key *key, const struct lvs_dest_cfg *cfg);
+/* [config] Adds what lvs_dest_would() lets in and lvs_dest_find() does not find. */
+int lvs_dest_add_new(struct lvs_service *svc, const struct lvs_dest_key *key,
+		     const struct lvs_dest_cfg *cfg);
+/* [config] So many are about to be added to @svc; 0: no more are. */
+void lvs_dests_coming(struct lvs_service *svc, u32 n);
+/* [config] So many of them, so many behind NAT, are about to be there: room for all
+ * at once.  Nothing but 0: no more are expected. */
+void lvs_expect(struct lvs_netns *ns, u32 services, u32 dests, u32 nat);
 /* [config] -ENOENT. */
 int lvs_dest_del(struct lvs_service *svc, const struct lvs_dest_key *key);
 /* [config] Newest first: the first dest with server.id < *id (start with

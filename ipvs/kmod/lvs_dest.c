@@ -271,14 +271,76 @@ void lvs_dest_cache_exit(void)
 	kmem_cache_destroy(lvs_dest_cache);
 }
 
+/* Counters of dests that came together: memory on every CPU is costly to ask for. */
+struct lvs_cells {
+	struct lvs_cpu_stats __percpu *stats;
+	refcount_t users;		/* dests, and the service while more come */
+	u32 n, taken;
+};
+
+enum { LVS_CELLS_MAX = 32 };
+
+static struct lvs_cells *lvs_cells_alloc(u32 n)
+{
+	struct lvs_cells *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+
+	if (!c)
+		return NULL;
+	c->stats = __alloc_percpu_gfp(n * sizeof(*c->stats), __alignof__(*c->stats),
+				      GFP_KERNEL_ACCOUNT);
+	if (!c->stats) {
+		kfree(c);
+		return NULL;
+	}
+	refcount_set(&c->users, 1);
+	c->n = n;
+	return c;
+}
+
+static void lvs_cells_put(struct lvs_cells *c)
+{
+	if (!c || !refcount_dec_and_test(&c->users))
+		return;
+	free_percpu(c->stats);
+	kfree(c);
+}
+
+void lvs_dests_coming(struct lvs_service *svc, u32 n)
+{
+	svc->coming = n;
+	lvs_cells_put(svc->cells);
+	svc->cells = NULL;
+}
+
+/* One for @dest, of those of its service or of its own. */
+static bool lvs_cells_take(struct lvs_service *svc, struct lvs_dest *dest)
+{
+	struct lvs_cells *c = svc->cells;
+
+	if (!c || c->taken == c->n) {
+		c = lvs_cells_alloc(clamp_t(u32, svc->coming, 1, LVS_CELLS_MAX));
+		if (!c)
+			return false;
+		lvs_cells_put(svc->cells);
+		svc->cells = c;
+	}
+	refcount_inc(&c->users);
+	dest->cells = c;
+	dest->stats = c->stats + c->taken++;
+	if (svc->coming)
+		svc->coming--;
+	if (!svc->coming)
+		lvs_dests_coming(svc, 0);
+	return true;
+}
+
 static struct lvs_dest *lvs_dest_alloc(struct lvs_service *svc, const struct lvs_dest_key *key)
 {
 	struct lvs_dest *dest = kmem_cache_zalloc(lvs_dest_cache, GFP_KERNEL);
 
 	if (!dest)
 		return NULL;
-	dest->stats = alloc_percpu_gfp(struct lvs_cpu_stats, GFP_KERNEL_ACCOUNT);
-	if (!dest->stats) {
+	if (!lvs_cells_take(svc, dest)) {
 		kmem_cache_free(lvs_dest_cache, dest);
 		return NULL;
 	}
@@ -299,7 +361,7 @@ static void lvs_dest_free_rcu(struct rcu_head *head)
 
 	lvs_sched_server_free(&dest->server);
 	lvs_dest_forget_route(dest);
-	free_percpu(dest->stats);
+	lvs_cells_put(dest->cells);
 	kmem_cache_free(lvs_dest_cache, dest);
 }
 
@@ -466,8 +528,8 @@ static void lvs_dest_tables_fit(struct lvs_netns *ns)
 		lvs_tab_resize(&ns->trash_keys);
 }
 
-int lvs_dest_add(struct lvs_service *svc, const struct lvs_dest_key *given,
-		 const struct lvs_dest_cfg *cfg)
+int lvs_dest_add_new(struct lvs_service *svc, const struct lvs_dest_key *given,
+		     const struct lvs_dest_cfg *cfg)
 {
 	struct lvs_dest_key key = *given;
 	struct lvs_dest *dest;
@@ -475,14 +537,6 @@ int lvs_dest_add(struct lvs_service *svc, const struct lvs_dest_key *given,
 
 	if (!key.af)
 		key.af = svc->key.af;
-	err = lvs_dest_check(svc->key.af, &key, cfg);
-	if (err)
-		return err;
-	if (lvs_dest_find(svc, &key))
-		return -EEXIST;
-	err = lvs_dest_check_addr(svc->ns->net, &key);
-	if (err)
-		return err;
 	dest = lvs_trash_take(svc, &key);
 	if (!dest)
 		dest = lvs_dest_alloc(svc, &key);
@@ -499,6 +553,23 @@ int lvs_dest_add(struct lvs_service *svc, const struct lvs_dest_key *given,
 	svc->ns->genid++;
 	lvs_event_changed(svc->ns, LVS_EV_DEST_ADDED, svc, dest);
 	return 0;
+}
+
+int lvs_dest_add(struct lvs_service *svc, const struct lvs_dest_key *given,
+		 const struct lvs_dest_cfg *cfg)
+{
+	struct lvs_dest_key key = *given;
+	int err;
+
+	if (!key.af)
+		key.af = svc->key.af;
+	err = lvs_dest_check(svc->key.af, &key, cfg);
+	if (err)
+		return err;
+	if (lvs_dest_find(svc, &key))
+		return -EEXIST;
+	err = lvs_dest_check_addr(svc->ns->net, &key);
+	return err ?: lvs_dest_add_new(svc, &key, cfg);
 }
 
 int lvs_dest_edit(struct lvs_service *svc, const struct lvs_dest_key *given,

@@ -134,7 +134,7 @@ static int lvs_apply_server(struct lvs_batch *b, struct lvs_service *svc, const 
 
 	if (!dest) {
 		undo->op = LVS_UNDO_DEST_ADD;
-		err = lvs_dest_add(svc, &w->key, &w->cfg);
+		err = lvs_dest_add_new(svc, &w->key, &w->cfg);
 	} else {
 		undo->op = LVS_UNDO_DEST_EDIT;
 		lvs_dest_cfg_of(dest, &undo->dest_cfg);
@@ -150,9 +150,36 @@ static int lvs_apply_server(struct lvs_batch *b, struct lvs_service *svc, const 
 	return 0;
 }
 
+static void lvs_batch_expect(struct lvs_batch *b)
+{
+	u32 i, nat = 0;
+
+	for (i = 0; i < b->n_wants; i++)
+		nat += (b->wants[i].cfg.fwd & IP_VS_CONN_F_FWD_MASK) == IP_VS_CONN_F_MASQ;
+	lvs_expect(b->ns, b->n_steps, b->n_wants, nat);
+}
+
+static int lvs_apply_servers(struct lvs_batch *b, const struct lvs_step *s)
+{
+	int err = 0;
+	u32 i;
+
+	if (list_empty(&s->svc->pool.servers))
+		lvs_dests_coming(s->svc, s->count);
+	for (i = 0; !err && i < s->count; i++) {
+		const struct lvs_want *w = &b->wants[s->first + i];
+
+		err = lvs_apply_server(b, s->svc, w);
+		if (err)
+			lvs_batch_fail(b, w->attr, (u32)(s - b->steps), i, err);
+	}
+	lvs_dests_coming(s->svc, 0);
+	return err;
+}
+
 static int lvs_batch_apply(struct lvs_batch *b)
 {
-	u32 n, i;
+	u32 n;
 	int err;
 
 	for (n = 0; n < b->n_steps; n++) {
@@ -161,13 +188,9 @@ static int lvs_batch_apply(struct lvs_batch *b)
 		err = lvs_apply_service(b, s);
 		if (err)
 			return lvs_batch_fail(b, s->attr, n, U32_MAX, err);
-		for (i = 0; i < s->count; i++) {
-			const struct lvs_want *w = &b->wants[s->first + i];
-
-			err = lvs_apply_server(b, s->svc, w);
-			if (err)
-				return lvs_batch_fail(b, w->attr, n, i, err);
-		}
+		err = lvs_apply_servers(b, s);
+		if (err)
+			return err;
 		cond_resched();
 	}
 	return 0;
@@ -256,11 +279,13 @@ static int lvs_batch_run(struct lvs_batch *b, const struct nlattr *expect)
 	if (err)
 		return err;
 	lvs_events_hold(b->ns, &held);
+	lvs_batch_expect(b);
 	err = lvs_batch_apply(b);
 	if (err)
 		lvs_batch_undo(b);
 	else
 		lvs_batch_remove(b);
+	lvs_expect(b->ns, 0, 0, 0);
 	lvs_events_release(b->ns, !err);
 	return err;
 }

@@ -22,6 +22,13 @@ static void lvs_set_default_timeouts(struct lvs_netns *ns)
 			ns->timeout[row][state] = lvs_default_timeout(row, (u8)state) * HZ;
 }
 
+void lvs_expect(struct lvs_netns *ns, u32 services, u32 dests, u32 nat)
+{
+	lvs_tab_expect(&ns->services, services);
+	lvs_tab_expect(&ns->dests, dests);
+	lvs_tab_expect(&ns->real, nat);
+}
+
 static int lvs_netns_tables_init(struct lvs_netns *ns)
 {
 	int err;

@@ -44,6 +44,8 @@ int lvs_tab_init(struct lvs_tab *tab, u8 min_bits, u8 max_bits)
 		return -ENOMEM;
 	tab->min_bits = min_bits;
 	tab->max_bits = max_bits;
+	tab->expected = 0;
+	tab->moved = get_state_synchronize_rcu();
 	atomic_set(&tab->count, 0);
 	rcu_assign_pointer(tab->cur, b);
 	return 0;
@@ -155,7 +157,7 @@ static u8 lvs_tab_bits(const struct lvs_buckets *b)
 /* Grow at one entry per bucket to a quarter, shrink below an eighth. */
 static u8 lvs_tab_good_bits(const struct lvs_tab *tab, u32 buckets)
 {
-	u32 count = (u32)max(atomic_read(&tab->count), 0);
+	u32 count = max((u32)max(atomic_read(&tab->count), 0), tab->expected);
 	u8 bits = (u8)fls(buckets - 1);
 
 	if (count > buckets)
@@ -218,6 +220,9 @@ int lvs_tab_resize(struct lvs_tab *tab)
 	b = lvs_buckets_alloc(bits);
 	if (!b)
 		return -ENOMEM;
+	/* A writer that still holds the array before @old would put its entry
+	 * into @old, behind the mover. */
+	cond_synchronize_rcu(tab->moved);
 	rcu_assign_pointer(old->future, b);
 	for (i = 0; i <= old->mask; i++) {
 		local_bh_disable();
@@ -230,11 +235,16 @@ int lvs_tab_resize(struct lvs_tab *tab)
 			cond_resched();
 	}
 	rcu_assign_pointer(tab->cur, b);
-	/* Writers may hold the old array until here; a second move must not
-	 * begin before they are gone. */
-	synchronize_rcu();
-	kvfree(old);
+	tab->moved = start_poll_synchronize_rcu();
+	kvfree_rcu(old, rcu);
 	return 0;
+}
+
+void lvs_tab_expect(struct lvs_tab *tab, u32 entries)
+{
+	tab->expected = entries;
+	if (entries && lvs_tab_wants_resize(tab))
+		lvs_tab_resize(tab);
 }
 
 static struct lvs_node *lvs_walk_one(const struct lvs_buckets *b, u32 base,

@@ -27,12 +27,15 @@ struct lvs_node {
 struct lvs_buckets {
 	u32 mask;
 	struct lvs_buckets __rcu *future;	/* being filled from here */
+	struct rcu_head rcu;
 	unsigned long head[];
 };
 
 struct lvs_tab {
 	struct lvs_buckets __rcu *cur;
 	atomic_t count;
+	u32 expected;		/* entries there will be soon; its size is right for so many */
+	unsigned long moved;	/* RCU's state when @cur took the place of another */
 	u8 min_bits, max_bits;
 };
 
@@ -63,13 +66,17 @@ static __always_inline bool lvs_tab_wants_resize(const struct lvs_tab *tab)
 
 	rcu_read_lock();
 	b = rcu_dereference(tab->cur);
-	count = (u32)atomic_read(&tab->count);
+	count = max((u32)atomic_read(&tab->count), tab->expected);
 	perhaps = count > b->mask || count < b->mask / 16;
 	rcu_read_unlock();
 	return unlikely(perhaps) && lvs_tab_wants_resize_now(tab);
 }
-/* Sleepable; -ENOMEM leaves the table as it was. */
+/* Sleepable; -ENOMEM leaves the table as it was.  Waits for a grace period only
+ * if the one that began with the last resize is not over. */
 int lvs_tab_resize(struct lvs_tab *tab);
+/* Sleepable.  So many entries are about to be there: room for all of them at
+ * once, if there is memory.  0: no more are expected. */
+void lvs_tab_expect(struct lvs_tab *tab, u32 entries);
 
 static __always_inline struct lvs_node *lvs_head(const unsigned long *slot)
 {

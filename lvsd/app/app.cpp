@@ -9,6 +9,7 @@
 #include "lvsd/app/daemon.hpp"
 #include "lvsd/base/log.hpp"
 #include "lvsd/base/messages.hpp"
+#include "lvsd/runtime/runtime.hpp"
 
 namespace lvs::app {
 namespace {
@@ -34,7 +35,7 @@ void validate_checks(const config::Config& config, const std::string& path, std:
 }  // namespace
 
 config::Loaded load(const std::string& path) {
-    auto loaded = config::load(path, checkers::kinds());
+    auto loaded = config::load(path, checkers::kinds(), do_both);
     if (!loaded.config) return loaded;
     validate_checks(*loaded.config, path, loaded.diagnostics);
     if (!loaded.diagnostics.empty()) loaded.config.reset();

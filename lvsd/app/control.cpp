@@ -32,10 +32,10 @@ void Daemon::push_desired() {
         engine::Patch patch;
         for (const auto& key : engine_.take_touched()) {
             const auto found = engine_.desired().find(key);
-            patch.emplace(key,
-                          found == engine_.desired().end() ? std::nullopt : std::optional(found->second));
+            patch.emplace_hint(patch.end(), key,
+                               found == engine_.desired().end() ? std::nullopt : std::optional(found->second));
         }
-        reconciler_->change_desired(patch);
+        reconciler_->change_desired(std::move(patch));
         stats_.plan_duration.observe(monotonic_now() - begin);
     });
 }

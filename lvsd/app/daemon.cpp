@@ -19,7 +19,7 @@ namespace lvs::app {
 namespace {
 
 constexpr Duration kShowDelay = std::chrono::milliseconds(20);  // a burst of changes is shown once
-constexpr Duration kFirstShowDelay = std::chrono::seconds(1);    // the kernel's table comes first
+constexpr Duration kFirstShowDelay = std::chrono::seconds(5);    // the kernel's table comes first; who asks is not kept
 constexpr Duration kFreshFor = std::chrono::milliseconds(100);   // who asks again sooner gets the same
 constexpr Duration kStopLimit = std::chrono::seconds(5);
 constexpr Duration kScriptsLimit = std::chrono::seconds(3);      // for scripts that are told of the stop

@@ -446,14 +446,18 @@ bool build_singleton(const Entry& entry, Draft& out, Report& report) {
     return true;
 }
 
-// Calls build_one(name, table) for every object of [section.NAME].
+// The objects of [section.NAME].
+std::span<const Entry> named(const Entry& section, Report& report) {
+    if (const auto* table = std::get_if<Table>(&section.value.data)) return *table;
+    report.add(section.value.place, fmt::format("`{}` is {}, expected tables [{}.NAME]", section.key,
+                                                show(section.value), section.key));
+    return {};
+}
+
+// Calls build_one(name, table) for each of them.
 template <class BuildOne>
-void each_named(const Entry& section, Report& report, BuildOne build_one) {
-    const auto* table = std::get_if<Table>(&section.value.data);
-    if (!table)
-        return report.add(section.value.place, fmt::format("`{}` is {}, expected tables [{}.NAME]",
-                                                           section.key, show(section.value), section.key));
-    for (const auto& entry : *table) {
+void each_of(std::span<const Entry> objects, const Entry& section, Report& report, BuildOne build_one) {
+    for (const auto& entry : objects) {
         const bool good_name =
             !entry.key.empty() && entry.key.size() <= kMaxName && consists_of(entry.key, kNameChars);
         if (!good_name)
@@ -467,21 +471,49 @@ void each_named(const Entry& section, Report& report, BuildOne build_one) {
     }
 }
 
+template <class BuildOne>
+void each_named(const Entry& section, Report& report, BuildOne build_one) {
+    each_of(named(section, report), section, report, build_one);
+}
+
+constexpr std::size_t kManyServices = 1000;
+
+// No service is told of another here, so of many both halves are built at once. The complaints of the second are
+// put behind those of the first, as if they had been found one after the other.
+std::vector<ServiceDraft> build_services(const Entry& section, std::span<const KindSpec> kinds,
+                                         const ReadFile& read_file, const Both& both, Report& report) {
+    const auto all = named(section, report);
+    const auto build_part = [&](std::span<const Entry> part, Report& complaints) {
+        std::vector<ServiceDraft> out;
+        out.reserve(all.size());
+        ServiceBuilder builder(kinds, read_file, complaints);
+        each_of(part, section, complaints, [&](const std::string& name, const Value& value) {
+            out.push_back(builder.build(name, value));
+        });
+        return out;
+    };
+    if (all.size() < kManyServices || !both) return build_part(all, report);
+    auto of_second = report.another();
+    std::vector<ServiceDraft> out, second;
+    both([&] { out = build_part(all.first(all.size() / 2), report); },
+         [&] { second = build_part(all.subspan(all.size() / 2), of_second); });
+    std::ranges::move(second, std::back_inserter(out));
+    report.add_all(std::move(of_second));
+    return out;
+}
+
 }  // namespace
 
-Draft build(const Value& root, std::span<const KindSpec> kinds, const ReadFile& read_file, Report& report) {
+Draft build(const Value& root, std::span<const KindSpec> kinds, const ReadFile& read_file, const Both& both,
+            Report& report) {
     Draft out;
-    ServiceBuilder services(kinds, read_file, report);
     for (const auto& entry : std::get<Table>(root.data)) {
         if (entry.key == "virtual_router") {
             each_named(entry, report, [&](const std::string& name, const Value& value) {
                 out.routers.push_back(build_router(name, value, report));
             });
         } else if (entry.key == "virtual_service") {
-            if (const auto* table = std::get_if<Table>(&entry.value.data)) out.services.reserve(table->size());
-            each_named(entry, report, [&](const std::string& name, const Value& value) {
-                out.services.push_back(services.build(name, value));
-            });
+            out.services = build_services(entry, kinds, read_file, both, report);
         } else if (entry.key == "sync_group") {
             each_named(entry, report, [&](const std::string& name, const Value& value) {
                 out.sync_groups.push_back(build_sync_group(name, value, report));

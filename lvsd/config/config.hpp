@@ -37,17 +37,22 @@ struct Loaded {
     std::vector<Diagnostic> diagnostics;  // by line, then column
 };
 
-// Reads a file that the configuration names (certificates); the error's context says why it cannot be.
+// Runs two pieces of work at once and returns when both are done. With it, the halves of a large configuration are
+// read beside each other; nothing else changes.
+using Both = std::function<void(const std::function<void()>& one, const std::function<void()>& other)>;
+
+// Reads a file that the configuration names (certificates); the error's context says why it cannot be. With Both, it
+// may be called by both at once.
 using ReadFile = std::function<Result<std::string>(const std::string& path)>;
 
 // `kinds` are the checker kinds a check may name, with their keys. Without `read_file`, a key that names a file
 // is an error.
 [[nodiscard]] Loaded parse(std::string_view text, std::string_view file, std::span<const KindSpec> kinds,
-                           const ReadFile& read_file = {});
+                           const ReadFile& read_file = {}, const Both& both = {});
 
 // Reads the file and those it includes, then parse(), which reads those that checks name. An unreadable file is
 // one diagnostic; so is a pattern without wildcards that names no file.
-[[nodiscard]] Loaded load(const std::string& path, std::span<const KindSpec> kinds);
+[[nodiscard]] Loaded load(const std::string& path, std::span<const KindSpec> kinds, const Both& both = {});
 
 // The effective configuration as TOML, every default written out. parse(print_effective(c)) == c.
 [[nodiscard]] std::string print_effective(const Config& config, std::span<const KindSpec> kinds);

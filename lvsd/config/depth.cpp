@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // toml++ bounds nested values but not dotted keys: `[a.a.a...]` of a megabyte makes a tree that deep, and
-// freeing it overflows the stack. This scan finds such a key first. It need be right only as far as the text
-// is valid TOML, because toml++ stops where it no longer is.
+// freeing it overflows the stack. This scan finds such a key first, and where a large text can be cut in two.
+// It need be right only as far as the text is valid TOML, because toml++ stops where it no longer is.
 #include <algorithm>
 
 #include "lvsd/config/value.hpp"
@@ -14,7 +14,7 @@ class Scanner {
 public:
     explicit Scanner(std::string_view text) : text_(text) {}
 
-    std::optional<Place> run() {
+    Scan run() {
         while (at_ < text_.size()) {
             const char c = text_[at_];
             if (c == '#')
@@ -22,9 +22,9 @@ public:
             else if (c == '"' || c == '\'')
                 skip_string(c);
             else if (take(c))
-                return place();
+                return {place(), 0};
         }
-        return std::nullopt;
+        return {std::nullopt, middle_};
     }
 
 private:
@@ -34,7 +34,11 @@ private:
             c == '=' || c == ',' || c == '[' || c == ']' || c == '{' || c == '}' || c == '\n';
         if (separator) dots_ = 0;
         if (c == '.' && ++dots_ >= kMaxKeyParts) return true;
+        if (c == '[' || c == '{') ++open_;
+        if (c == ']' || c == '}') --open_;
         ++at_;
+        if (c == '\n' && at_ >= text_.size() / 2 && middle_ == 0 && open_ == 0 && text_.substr(at_, 1) == "[")
+            middle_ = at_;
         return false;
     }
 
@@ -78,11 +82,13 @@ private:
     std::string_view text_;
     std::size_t at_ = 0;
     std::size_t dots_ = 0;
+    std::size_t open_ = 0;  // brackets and braces
+    std::size_t middle_ = 0;
 };
 
 }  // namespace
 
-std::optional<Place> find_too_deep_key(std::string_view text) {
+Scan scan(std::string_view text) {
     return Scanner(text).run();
 }
 

@@ -31,6 +31,7 @@
 #include <cerrno>
 #include <fstream>
 #include <system_error>
+#include <unordered_set>
 
 #include "lvsd/config/value.hpp"
 
@@ -39,43 +40,48 @@ namespace {
 
 static_assert(TOML_MAX_NESTED_VALUES == kMaxNestedValues);
 
-// Each file has a number in places; toml++ does not know it.
-Place place_of(const toml::source_region& source, std::uint32_t file) {
-    return {source.begin.line, source.begin.column, file};
+// What toml++ does not know of places: each file has a number, and a piece of it has lines before it.
+struct Origin {
+    std::uint32_t file = 0;
+    std::uint32_t lines = 0;
+};
+
+Place place_of(const toml::source_region& source, Origin origin) {
+    return {source.begin.line + origin.lines, source.begin.column, origin.file};
 }
 
-Value convert(toml::node& node, std::uint32_t file);
+Value convert(toml::node& node, Origin origin);
 
 // Takes what it converts, piece by piece: of a large file there is one tree at a time, not two.
-List convert_list(toml::array&& array, std::uint32_t file) {
+List convert_list(toml::array&& array, Origin origin) {
     List out;
     out.reserve(array.size());
     for (auto& node : array)
-        out.push_back(convert(node, file));
+        out.push_back(convert(node, origin));
     array.clear();
     return out;
 }
 
 // toml++ orders a table by key; we want the order of the file.
-Table convert_table(toml::table&& table, std::uint32_t file) {
+Table convert_table(toml::table&& table, Origin origin) {
     std::vector<std::pair<Place, toml::table::iterator>> order;
     order.reserve(table.size());
     for (auto at = table.begin(); at != table.end(); ++at)
-        order.emplace_back(place_of(at->first.source(), file), at);
+        order.emplace_back(place_of(at->first.source(), origin), at);
     std::ranges::sort(order, {}, &decltype(order)::value_type::first);
     Table out;
     out.reserve(order.size());
     for (const auto& [place, at] : order) {
-        out.push_back({std::string(at->first.str()), place, convert(at->second, file)});
+        out.push_back({std::string(at->first.str()), place, convert(at->second, origin)});
         table.erase(at);
     }
     return out;
 }
 
-Value convert(toml::node& node, std::uint32_t file) {
-    Value out{place_of(node.source(), file), Other{"nothing"}};
-    if (auto* table = node.as_table()) out.data = convert_table(std::move(*table), file);
-    if (auto* array = node.as_array()) out.data = convert_list(std::move(*array), file);
+Value convert(toml::node& node, Origin origin) {
+    Value out{place_of(node.source(), origin), Other{"nothing"}};
+    if (auto* table = node.as_table()) out.data = convert_table(std::move(*table), origin);
+    if (auto* array = node.as_array()) out.data = convert_list(std::move(*array), origin);
     if (auto* text = node.as_string()) out.data = std::move(text->get());
     if (const auto* number = node.as_integer()) out.data = number->get();
     if (const auto* truth = node.as_boolean()) out.data = truth->get();
@@ -107,29 +113,88 @@ std::string_view without_bom(std::string_view text) {
     return text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text;
 }
 
-std::optional<Value> read_toml(std::string_view text, Report& report, std::uint32_t file = 0) {
+// ---- large files: both halves at once -----------------------------------------------------------------------
+
+constexpr std::size_t kLargeFile = 256 * 1024;
+constexpr std::string_view kServices = "virtual_service";  // what large files are made of
+
+// `[virtual_service]`, however it is written: what is in both halves would be defined twice.
+bool has_header_of_services(std::string_view text) {
+    for (auto at = text.find(kServices); at != std::string_view::npos; at = text.find(kServices, at)) {
+        at += kServices.size();
+        const auto next = text.find_first_not_of(" \t\"'", at);
+        if (next != std::string_view::npos && text[next] == ']') return true;
+    }
+    return false;
+}
+
+std::optional<Value> read_half(std::string_view text, Origin origin) {
+    auto parsed = toml::parse(text);
+    if (!parsed) return std::nullopt;
+    const auto* services = parsed.table().get_as<toml::table>(kServices);
+    if (services != nullptr && services->is_inline()) return std::nullopt;  // nothing can be added to it
+    return convert(parsed.table(), origin);
+}
+
+// The second half goes on with sections of its own, and with services of other names. False: not only.
+bool join(Table& first, Table&& second) {
+    for (auto& entry : second) {
+        const auto there = std::ranges::find(first, entry.key, &Entry::key);
+        if (there == first.end()) {
+            first.push_back(std::move(entry));
+            continue;
+        }
+        auto* known = std::get_if<Table>(&there->value.data);
+        auto* more = std::get_if<Table>(&entry.value.data);
+        if (entry.key != kServices || known == nullptr || more == nullptr) return false;
+        std::unordered_set<std::string_view> names;
+        for (const auto& each : *known)
+            names.insert(each.key);
+        if (std::ranges::any_of(*more, [&names](const Entry& each) { return names.contains(each.key); }))
+            return false;
+        known->insert(known->end(), std::move_iterator(more->begin()), std::move_iterator(more->end()));
+    }
+    return true;
+}
+
+// Nothing: something is wrong with a half, or with both together. What it is shows when all is read as one.
+std::optional<Value> read_halves(std::string_view text, std::size_t middle, const Both& both, std::uint32_t file) {
+    const auto head = text.substr(0, middle), tail = text.substr(middle);
+    if (has_header_of_services(tail)) return std::nullopt;
+    const Origin behind{file, static_cast<std::uint32_t>(std::ranges::count(head, '\n'))};
+    std::optional<Value> first, second;
+    both([&] { first = read_half(head, {file, 0}); }, [&] { second = read_half(tail, behind); });
+    if (!first || !second) return std::nullopt;
+    if (!join(std::get<Table>(first->data), std::move(std::get<Table>(second->data)))) return std::nullopt;
+    return first;
+}
+
+std::optional<Value> read_toml(std::string_view text, Report& report, const Both& both, std::uint32_t file = 0) {
     if (text.size() > kMaxFileSize) {
         report.add({0, 0, file},
                    fmt::format("the file has {} bytes, expected at most {}", text.size(), kMaxFileSize));
         return std::nullopt;
     }
-    if (const auto deep = find_too_deep_key(without_bom(text))) {
-        report.add({deep->line, deep->column, file},
+    const auto seen = scan(without_bom(text));
+    if (seen.too_deep) {
+        report.add({seen.too_deep->line, seen.too_deep->column, file},
                    fmt::format("a key of more than {} parts, expected fewer dots", kMaxKeyParts));
         return std::nullopt;
     }
+    if (both && text.size() >= kLargeFile && seen.middle != 0)
+        if (auto whole = read_halves(without_bom(text), seen.middle, both, file)) return whole;
     auto parsed = toml::parse(text);
     if (!parsed) {
-        report.add(place_of(parsed.error().source(), file), explain(parsed.error().description()));
+        report.add(place_of(parsed.error().source(), {file, 0}), explain(parsed.error().description()));
         return std::nullopt;
     }
-    return convert(parsed.table(), file);
+    return convert(parsed.table(), {file, 0});
 }
 
-Loaded conclude(std::vector<Value> files, std::span<const KindSpec> kinds, const ReadFile& read_file,
+Loaded conclude(std::vector<Value> files, std::span<const KindSpec> kinds, const ReadFile& read_file, const Both& both,
                 Report& report) {
     const auto whole = expand(std::move(files), report);
-    auto draft = build(whole, kinds, read_file, report);
+    auto draft = build(whole, kinds, read_file, both, report);
     find_routers(draft);
     validate(draft, kinds, report);
     Loaded out{std::nullopt, report.take()};
@@ -170,18 +235,18 @@ std::vector<std::string> files_of(const std::string& pattern, Place place, Repor
     return out;
 }
 
-void read_included(const std::string& path, std::vector<Value>& files, Report& report) {
+void read_included(const std::string& path, std::vector<Value>& files, const Both& both, Report& report) {
     const auto number = report.add_file(path);
     const auto text = read_text(path);
     if (!text) return report.add({0, 0, number}, unreadable(text.error()));
-    auto value = read_toml(*text, report, number);
+    auto value = read_toml(*text, report, both, number);
     if (!value) return;
     if (const auto* entry = find(std::get<Table>(value->data), "include"))
         report.add(entry->place, "an included file includes no others, expected none");
     files.push_back(std::move(*value));
 }
 
-void follow_includes(const std::string& path, std::vector<Value>& files, Report& report) {
+void follow_includes(const std::string& path, std::vector<Value>& files, const Both& both, Report& report) {
     const auto* entry = find(std::get<Table>(files.front().data), "include");
     if (entry == nullptr) return;
     const Value only{entry->place, Table{*entry}};
@@ -194,34 +259,34 @@ void follow_includes(const std::string& path, std::vector<Value>& files, Report&
     for (const auto& pattern : *patterns)
         for (const auto& file :
              files_of(pattern.starts_with('/') ? pattern : folder + pattern, place, report))
-            read_included(file, files, report);
+            read_included(file, files, both, report);
 }
 
 }  // namespace
 
 Loaded parse(std::string_view text, std::string_view file, std::span<const KindSpec> kinds,
-             const ReadFile& read_file) {
+             const ReadFile& read_file, const Both& both) {
     Report report(file);
-    auto root = read_toml(text, report);
+    auto root = read_toml(text, report, both);
     if (!root) return {std::nullopt, report.take()};
     std::vector<Value> files;
     files.push_back(std::move(*root));
-    return conclude(std::move(files), kinds, read_file, report);
+    return conclude(std::move(files), kinds, read_file, both, report);
 }
 
-Loaded load(const std::string& path, std::span<const KindSpec> kinds) {
+Loaded load(const std::string& path, std::span<const KindSpec> kinds, const Both& both) {
     Report report(path);
     const auto text = read_text(path);
     if (!text) {
         report.add({}, unreadable(text.error()));
         return {std::nullopt, report.take()};
     }
-    auto root = read_toml(*text, report);
+    auto root = read_toml(*text, report, both);
     if (!root) return {std::nullopt, report.take()};
     std::vector<Value> files;
     files.push_back(std::move(*root));
-    follow_includes(path, files, report);
-    return conclude(std::move(files), kinds, read_named_file, report);
+    follow_includes(path, files, both, report);
+    return conclude(std::move(files), kinds, read_named_file, both, report);
 }
 
 }  // namespace lvs::config

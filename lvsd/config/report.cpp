@@ -110,6 +110,18 @@ void Report::add(Place place, std::string message) {
     diagnostics_.push_back({place, std::move(message)});
 }
 
+Report Report::another() const {
+    Report out("");
+    out.files_ = files_;
+    return out;
+}
+
+void Report::add_all(Report&& other) {
+    for (auto& [place, message] : other.diagnostics_)
+        add(place, std::move(message));
+    suppressed_ += other.suppressed_;
+}
+
 std::vector<Diagnostic> Report::take() {
     std::ranges::stable_sort(diagnostics_, {}, [](const Noted& noted) {
         return std::tuple(noted.place.file, noted.place.line, noted.place.column);

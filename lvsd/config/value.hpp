@@ -73,6 +73,9 @@ public:
     [[nodiscard]] std::size_t count() const { return diagnostics_.size() + suppressed_; }
     [[nodiscard]] bool full() const { return diagnostics_.size() >= kMaxDiagnostics; }
     [[nodiscard]] std::vector<Diagnostic> take();  // by file, line, column
+    // For what is read beside; add_all() puts it behind what is here.
+    [[nodiscard]] Report another() const;
+    void add_all(Report&& other);
 
 private:
     struct Noted {
@@ -87,8 +90,12 @@ private:
 // Parts of tables deeper than this are refused before toml++ sees the text: it recurses over them.
 inline constexpr std::size_t kMaxKeyParts = 16;
 inline constexpr std::size_t kMaxNestedValues = 32;
-// The place of the first key with more than kMaxKeyParts parts.
-[[nodiscard]] std::optional<Place> find_too_deep_key(std::string_view text);
+// What is known of a text before toml++ sees it.
+struct Scan {
+    std::optional<Place> too_deep;  // the first key with more than kMaxKeyParts parts
+    std::size_t middle = 0;         // the first section behind the middle begins here; 0: none does
+};
+[[nodiscard]] Scan scan(std::string_view text);
 
 // ---- a table read by its key table ------------------------------------------------------------------------
 
@@ -100,9 +107,8 @@ struct Fields {
 
     template <class T>
     [[nodiscard]] const T* get(std::string_view key) const {
-        const auto found = values.find(key);
-        if (found != values.end()) return std::get_if<T>(&found->second);
-        return defaults && !given(key) ? param<T>(*defaults, key) : nullptr;
+        if (defaults && !given(key)) return param<T>(*defaults, key);
+        return param<T>(values, key);
     }
     template <class T>
     [[nodiscard]] T get_or(std::string_view key, T otherwise) const {
@@ -245,7 +251,7 @@ inline constexpr std::size_t kMaxAddresses = 4096;  // of one service
                                                     Report& report);
 
 [[nodiscard]] Draft build(const Value& root, std::span<const KindSpec> kinds, const ReadFile& read_file,
-                          Report& report);
+                          const Both& both, Report& report);
 void find_routers(Draft& draft);
 void validate(const Draft& draft, std::span<const KindSpec> kinds, Report& report);
 [[nodiscard]] Config finish(Draft&& draft);  // of a draft without diagnostics

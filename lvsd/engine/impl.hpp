@@ -109,6 +109,9 @@ private:
     void tell(const Service& service, const Mode& before, Changes& out) const;
     void show_server(Time now, const Service& service, std::size_t index, Changes& out);
     void show_service(Time now, Service& service, Changes& out);
+    static bool write_server(const ipvs::ServiceKey& key, ipvs::Service& entry, const Service& service,
+                             std::size_t index);
+    static void write_servers(const ipvs::ServiceKey& key, ipvs::Service& entry, const Service& service);
     void write(Service& service, std::size_t index);
     void write_all(Service& service);
     void touch(const ipvs::ServiceKey& key);

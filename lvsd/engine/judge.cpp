@@ -300,34 +300,34 @@ void Judge::show_service(Time now, Service& service, Changes& out) {
 // --------------------------------------------------------------------------------------
 
 void Judge::touch(const ipvs::ServiceKey& key) {
-    if (touched_ != nullptr) touched_->insert(key);
+    if (touched_ != nullptr) touched_->insert(touched_->end(), key);
 }
 
 void Judge::remove(const ipvs::ServiceKey& key) {
     if (desired_.erase(key) != 0) touch(key);
 }
 
-void Judge::write(Service& service, std::size_t index) {
-    if (!service.status.is_active) return;
+// One server of an entry; true: that changed it.
+bool Judge::write_server(const ipvs::ServiceKey& key, ipvs::Service& entry, const Service& service,
+                         std::size_t index) {
     const auto& status = service.status.servers[index];
     const auto& server = service.servers[index];
-    const bool is_there = server.serves || stays(service, index);
+    ipvs::DestKey dest{status.address};
+    if (const auto* address = std::get_if<ipvs::AddressKey>(&key); address && server.follows_port)
+        dest.address.port = address->address.port;
+    if (!server.serves && !stays(service, index)) return entry.dests.erase(dest) != 0;
     auto settings = server.dest;
     settings.weight = status.effective_weight;
-    for (const auto& key : service.status.keys) {
-        auto& dests = desired_[key].dests;
-        ipvs::DestKey dest{status.address};
-        if (const auto* address = std::get_if<ipvs::AddressKey>(&key); address && server.follows_port)
-            dest.address.port = address->address.port;
-        const auto found = dests.find(dest);
-        if (!is_there && found != dests.end()) {
-            dests.erase(found);
-            touch(key);
-        } else if (is_there && (found == dests.end() || found->second.settings != settings)) {
-            dests[dest].settings = settings;
-            touch(key);
-        }
-    }
+    const auto [at, is_new] = entry.dests.try_emplace(dest);
+    if (!is_new && at->second.settings == settings) return false;
+    at->second.settings = settings;
+    return true;
+}
+
+void Judge::write(Service& service, std::size_t index) {
+    if (!service.status.is_active) return;
+    for (const auto& key : service.status.keys)
+        if (write_server(key, desired_[key], service, index)) touch(key);
 }
 
 void Judge::write_all(Service& service) {
@@ -336,17 +336,22 @@ void Judge::write_all(Service& service) {
             remove(key);
             continue;
         }
-        auto& entry = desired_[key];
+        auto& entry = desired_.try_emplace(desired_.end(), key)->second;
         entry.settings = service_settings(*service.status.config);
         entry.dests.clear();
+        write_servers(key, entry, service);
         touch(key);
     }
+}
+
+void Judge::write_servers(const ipvs::ServiceKey& key, ipvs::Service& entry, const Service& service) {
     // Those that leave first: where one of them came back as the sorry server, the later word counts.
     const auto configured = service.configured + (service.sorry ? 1 : 0);
     for (std::size_t i = configured; i < service.servers.size(); ++i)
-        write(service, i);
+        write_server(key, entry, service, i);
     for (std::size_t i = 0; i < configured; ++i)
-        if (service.servers[i].serves || !service.sorry || i != *service.sorry) write(service, i);
+        if (service.servers[i].serves || !service.sorry || i != *service.sorry)
+            write_server(key, entry, service, i);
 }
 
 }  // namespace lvs::engine

@@ -47,7 +47,7 @@ std::set<ipvs::ServiceKey> keys_of(const config::Config& config) {
     std::set<ipvs::ServiceKey> out;
     for (const auto& service : config.services)
         for (auto& key : service_keys(service))
-            out.insert(key);
+            out.insert(out.end(), key);  // often they are in order
     return out;
 }
 
@@ -61,6 +61,7 @@ bool is_unchanged(const config::VirtualService& before, const config::VirtualSer
 // ---------------------------------------------------------------------------------------------
 
 Engine::Impl::Former Engine::Impl::former(const config::Config& next) const {
+    if (services.empty()) return {};
     std::set<std::string_view> names;
     for (const auto& service : next.services)
         names.insert(service.name);

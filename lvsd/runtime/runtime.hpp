@@ -5,6 +5,7 @@
 //
 //   monotonic_now()      the only place where lvs::Time comes from (CLOCK_MONOTONIC).
 //   UniqueFd             a file descriptor with one owner.
+//   do_both()            two pieces of work on two processors.
 //   ServiceManager       sd_notify: ready, reloading, stopping, status line, watchdog. Silent without systemd.
 //   use_stderr_log(),
 //   use_journal_log()    log sinks; main picks one before any thread starts.
@@ -12,6 +13,7 @@
 // lvsd/runtime/asio.hpp is the one door to Boost.Asio.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +27,9 @@ namespace lvs {
 [[nodiscard]] std::int64_t wall_clock_ns();
 // The wall-clock time at which monotonic time `then` was, seen from now.
 [[nodiscard]] std::int64_t wall_clock_ns_of(Time then);
+
+// Both at once, `other` in a thread of its own, which is gone when this returns. They must not touch the same things.
+void do_both(const std::function<void()>& one, const std::function<void()>& other);
 
 class UniqueFd {
    public:

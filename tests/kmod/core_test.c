@@ -157,6 +157,34 @@ static void test_tab_insert_twice(void)
 	lvs_tab_free(&t);
 }
 
+/* Room for what is about to come, kept while it comes, and not for longer. */
+static void test_tab_expect(void)
+{
+	static struct item items[3];
+	struct lvs_tab t;
+	u32 i;
+
+	CHECK(!lvs_tab_init(&t, 3, 20));
+	lvs_tab_expect(&t, 1000);
+	CHECK(rcu_dereference(t.cur)->mask >= 999);
+	for (i = 0; i < 3; i++) {
+		items[i].key = i;
+		lvs_tab_insert(&t, &items[i].node, i * 77, NULL, NULL);
+		CHECK(!lvs_tab_wants_resize(&t));
+	}
+	lvs_tab_expect(&t, 0);
+	CHECK(lvs_tab_wants_resize(&t));
+	CHECK(!lvs_tab_resize(&t));
+	CHECK(rcu_dereference(t.cur)->mask == 7);
+	lvs_fail_alloc = 1;
+	lvs_tab_expect(&t, 1000);
+	lvs_fail_alloc = 0;
+	CHECK(rcu_dereference(t.cur)->mask == 7);
+	for (i = 0; i < 3; i++)
+		CHECK(find(&t, i, i * 77) == &items[i]);
+	lvs_tab_free(&t);
+}
+
 static void test_tab_no_memory(void)
 {
 	static struct item items[64];
@@ -584,6 +612,7 @@ int main(void)
 	test_hash();
 	test_tab_random();
 	test_tab_insert_twice();
+	test_tab_expect();
 	test_tab_no_memory();
 	test_tab_readers();
 	test_tcp();

@@ -89,6 +89,13 @@ static inline void synchronize_rcu(void)
 	if (lvs_test_grace)
 		lvs_test_grace();
 }
+static inline unsigned long get_state_synchronize_rcu(void) { return 0; }
+static inline unsigned long start_poll_synchronize_rcu(void) { return 0; }
+static inline void cond_synchronize_rcu(unsigned long since)
+{
+	(void)since;
+	synchronize_rcu();
+}
 static inline void call_rcu(struct rcu_head *h, void (*f)(struct rcu_head *)) { f(h); }
 #define kfree_rcu(p, field) free(p)
 #define kvfree_rcu(p, field) do { synchronize_rcu(); free(p); } while (0)

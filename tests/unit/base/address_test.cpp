@@ -15,6 +15,10 @@ TEST(IpAddress, ReadsAndWritesBothFamilies) {
 }
 
 TEST(IpAddress, RefusesNonsense) {
+    for (const auto* text : {"01.2.3.4", "1.2.3.04", "1..2.3", ".1.2.3", "1.2.3.4.", "1.2.3.4.5", "1.2.3.1000", "+1.2.3.4", "1.2.3.-4"})
+        EXPECT_EQ(IpAddress::parse(text), std::nullopt) << text;
+    for (const auto* text : {"0.0.0.0", "255.255.255.255", "10.0.100.7"})
+        EXPECT_EQ(to_string(IpAddress::parse(text).value()), text);
     for (const auto* text : {"", "192.0.2", "192.0.2.256", "192.0.2.1 ", "::1%eth0", "1:2:3", "localhost",
                              "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb"})
         EXPECT_EQ(IpAddress::parse(text), std::nullopt) << text;
