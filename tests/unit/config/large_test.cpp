@@ -16,7 +16,7 @@ namespace {
 using test::kKinds;
 using testing::EndsWith;
 
-Loaded read(std::string_view text) {
+Loaded read_beside(std::string_view text) {
     return parse(text, "f", kKinds, {}, [](const auto& one, const auto& other) {
         std::thread beside(other);
         one();
@@ -25,9 +25,9 @@ Loaded read(std::string_view text) {
 }
 
 // And as if it had been read in one piece.
-std::string errors_of(std::string_view text) {
+std::string errors_in(std::string_view text) {
     std::string out;
-    const auto loaded = read(text);
+    const auto loaded = read_beside(text);
     EXPECT_EQ(loaded.diagnostics, parse(text, "f", kKinds).diagnostics);
     for (const auto& each : loaded.diagnostics)
         out += fmt::format("{}:{}: {}\n", each.line, each.column, each.message);
@@ -37,7 +37,7 @@ std::string errors_of(std::string_view text) {
 constexpr int kServices = 4000;  // some 400 KB
 constexpr int kLinesOfEach = 4;
 
-std::string service(int number, std::string_view weight = "1") {
+std::string numbered(int number, std::string_view weight = "1") {
     return fmt::format(
         "[virtual_service.s{}]\naddress = \"198.18.{}.{}:80\"\nservers = [{{ address = \"10.0.0.1:80\", "
         "weight = {} }},\n\"10.0.0.2:80\"]\n",
@@ -54,7 +54,7 @@ std::string large(const std::map<int, std::string>& instead = {}) {
     std::string out;
     for (int i = 0; i < kServices; ++i) {
         const auto other = instead.find(i);
-        out += other == instead.end() ? service(i) : other->second;
+        out += other == instead.end() ? numbered(i) : other->second;
     }
     return out;
 }
@@ -62,29 +62,29 @@ std::string large(const std::map<int, std::string>& instead = {}) {
 TEST(LargeFile, IsWhatItsServicesAreOneByOne) {
     const auto text = large();
     ASSERT_GT(scan(text).middle, text.size() / 2);
-    const auto loaded = read(text);
+    const auto loaded = read_beside(text);
     ASSERT_TRUE(loaded.config.has_value());
     const auto& services = loaded.config->services;
     ASSERT_EQ(services.size(), std::size_t{kServices});
     for (int i = 0; i < kServices; ++i) {
-        const auto alone = parse(service(i), "f", kKinds);
+        const auto alone = parse(numbered(i), "f", kKinds);
         ASSERT_EQ(services[static_cast<std::size_t>(i)], alone.config.value().services.front()) << i;
     }
 }
 
 TEST(LargeFile, TellsErrorsOfBothHalvesInTheirOrder) {
-    const auto text = large({{10, service(10, "-1")}, {3990, service(3990, "'x'")}, {3995, service(3995, "-2")}});
+    const auto text = large({{10, numbered(10, "-1")}, {3990, numbered(3990, "'x'")}, {3995, numbered(3995, "-2")}});
     const auto expected = [](int number, std::string_view what) {
         return fmt::format("{}:48: `weight` is {}, expected an integer from 0 to 65535\n", weight_line(number), what);
     };
-    EXPECT_EQ(errors_of(text), expected(10, "-1") + expected(3990, "\"x\"") + expected(3995, "-2"));
+    EXPECT_EQ(errors_in(text), expected(10, "-1") + expected(3990, "\"x\"") + expected(3995, "-2"));
 }
 
 TEST(LargeFile, TellsAThousandErrorsAndHowManyThereAre) {
     std::map<int, std::string> wrong;
     for (int i = 800; i < 2600; ++i)
-        wrong.emplace(i, service(i, "-1"));
-    const auto errors = errors_of(large(wrong));
+        wrong.emplace(i, numbered(i, "-1"));
+    const auto errors = errors_in(large(wrong));
     const auto of = [&errors](int number) {
         return errors.find(fmt::format("\n{}:48: ", weight_line(number))) != std::string::npos;
     };
@@ -95,24 +95,24 @@ TEST(LargeFile, TellsAThousandErrorsAndHowManyThereAre) {
 }
 
 TEST(LargeFile, SyntaxErrorsHaveTheirPlace) {
-    EXPECT_EQ(errors_of(large({{3990, "[virtual_service.x]\nactive = \n"}})),
+    EXPECT_EQ(errors_in(large({{3990, "[virtual_service.x]\nactive = \n"}})),
               fmt::format("{}:10: not valid TOML: key-value pair: expected value, saw '\\n'\n", 3990 * kLinesOfEach + 2));
-    EXPECT_EQ(errors_of(large({{3, "[virtual_service.x]\nactive = \n"}})),
+    EXPECT_EQ(errors_in(large({{3, "[virtual_service.x]\nactive = \n"}})),
               "14:10: not valid TOML: key-value pair: expected value, saw '\\n'\n");
 }
 
 TEST(LargeFile, WhatBothHalvesDefineIsDefinedTwice) {
-    EXPECT_EQ(errors_of(large({{3999, service(7)}})),
+    EXPECT_EQ(errors_in(large({{3999, numbered(7)}})),
               fmt::format("{}:1: `virtual_service.s7` is defined twice\n", 3999 * kLinesOfEach + 1));
-    EXPECT_THAT(errors_of("[global]\n" + large() + "[global]\n"), EndsWith("`global` is defined twice\n"));
-    EXPECT_THAT(errors_of("[virtual_service]\n" + large() + "[virtual_service]\n"),
+    EXPECT_THAT(errors_in("[global]\n" + large() + "[global]\n"), EndsWith("`global` is defined twice\n"));
+    EXPECT_THAT(errors_in("[virtual_service]\n" + large() + "[virtual_service]\n"),
                 EndsWith("`virtual_service` is defined twice\n"));
-    EXPECT_NE(errors_of("virtual_service = {}\n" + std::string(600'000, '\n') + large()), "");
+    EXPECT_NE(errors_in("virtual_service = {}\n" + std::string(600'000, '\n') + large()), "");
 }
 
 TEST(LargeFile, WhatGoesOnInTheSecondHalfBelongsToTheFirst) {
     const auto config = [](const std::string& text) {
-        auto loaded = read(text);
+        auto loaded = read_beside(text);
         for (const auto& diagnostic : loaded.diagnostics)
             ADD_FAILURE() << to_string(diagnostic);
         return loaded.config.value_or(Config{});
@@ -136,7 +136,7 @@ TEST(LargeFile, IsNotCutInsideOfAList) {
     text += "]\nnotify = [\n\"/x\", \"\"\"\n[virtual_service.y]\n\"\"\"]\n";
     ASSERT_GT(text.size(), std::size_t{256} * 1024);
     EXPECT_EQ(scan(text).middle, 0U);
-    EXPECT_EQ(errors_of(text), "");
+    EXPECT_EQ(errors_in(text), "");
 }
 
 }  // namespace
