@@ -17,7 +17,7 @@ namespace {
 
 constexpr Duration kBeat = std::chrono::seconds(1);
 constexpr Duration kLookAtMemory = std::chrono::seconds(10);
-constexpr std::size_t kMemoryAtHand = std::size_t{8} << 20;
+constexpr std::size_t kMemoryAtHand = std::size_t{2} << 20;
 constexpr Duration kAskTogether = std::chrono::milliseconds(10);
 constexpr std::uint32_t kStatusesPerBeat = 10'000;  // slots; 50,000 checks report every 5 s
 
