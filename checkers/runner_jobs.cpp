@@ -16,6 +16,8 @@
 #include <cerrno>
 #include <csignal>
 
+#include "checkers/exec_words.hpp"
+
 namespace lvs::checkers {
 
 namespace {
@@ -82,16 +84,11 @@ bool prepare(const Command& command, const ChildFiles& files, pid_t runner) {
 [[noreturn]] void be_child(const Command& command, const ChildFiles& files, pid_t runner) {
     setsid();
     if (prepare(command, files, runner)) {
-        std::vector<const char*> argv;
-        std::vector<const char*> environment{
+        std::vector<std::string> environment{
             "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
-        for (const auto& word : command.argv)
-            argv.push_back(word.c_str());
-        for (const auto& entry : command.environment)
-            environment.push_back(entry.c_str());
-        argv.push_back(nullptr);
-        environment.push_back(nullptr);
-        execve(argv[0], const_cast<char* const*>(argv.data()), const_cast<char* const*>(environment.data()));
+        environment.insert(environment.end(), command.environment.begin(), command.environment.end());
+        const auto argv = exec_words(command.argv);
+        execve(argv[0], argv.data(), exec_words(environment).data());
     }
     const int error = errno;
     static_cast<void>(!write(files.trouble, &error, sizeof error));

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "checkers/exec_words.hpp"
 #include "checkers/fd_link.hpp"
 
 namespace lvs::checkers {
@@ -79,23 +80,16 @@ std::vector<std::string> environment_of_child() {
     return out;
 }
 
-// What execve wants: good as long as the words are.
-std::vector<char*> pointers(std::vector<std::string>& words) {
-    std::vector<char*> out(words.size() + 1);
-    std::transform(words.begin(), words.end(), out.begin(), [](std::string& word) { return word.data(); });
-    return out;
-}
-
 Result<pid_t> spawn_program(const Supervisor::Program& program, int link) {
     SpawnPlan plan;
     if (plan.give_files(link) != 0 || plan.set_attributes() != 0)
         return fail(std::errc::not_enough_memory, "checkers: prepare the worker");
     std::vector<std::string> words{program.path, "--parent", std::to_string(getpid())};
     words.insert(words.end(), program.arguments.begin(), program.arguments.end());
-    auto environment = environment_of_child();
+    const auto environment = environment_of_child();
     pid_t pid = 0;
     if (const int error = posix_spawn(&pid, program.path.c_str(), &plan.actions, &plan.attributes,
-                                      pointers(words).data(), pointers(environment).data());
+                                      exec_words(words).data(), exec_words(environment).data());
         error != 0)
         return fail_errno(error, "checkers: start " + program.path);
     return pid;

@@ -34,17 +34,25 @@ static bool lvs_dest_has_key(const struct lvs_dest *dest, const struct lvs_dest_
 	       !memcmp(&s->addr, &key->addr, sizeof(key->addr));
 }
 
-struct lvs_dest *lvs_dest_find(struct lvs_service *svc, const struct lvs_dest_key *given)
+/* A dest that names no family has that of its service. */
+static struct lvs_dest_key lvs_dest_key_in(u16 svc_af, const struct lvs_dest_key *given)
 {
 	struct lvs_dest_key key = *given;
+
+	if (!key.af)
+		key.af = svc_af;
+	return key;
+}
+
+struct lvs_dest *lvs_dest_find(struct lvs_service *svc, const struct lvs_dest_key *given)
+{
+	struct lvs_dest_key key = lvs_dest_key_in(svc->key.af, given);
 	struct lvs_dest_want w = { .svc_id = svc->id, .key = &key };
 	const struct lvs_buckets *b;
 	struct lvs_dest *found = NULL;
 	struct lvs_node *n;
 	u32 hash;
 
-	if (!key.af)
-		key.af = svc->key.af;
 	hash = lvs_dest_hash(svc->ns, &w);
 	rcu_read_lock();
 	for (n = lvs_tab_first(&svc->ns->dests, hash, &b); n; n = lvs_tab_next(n, hash, &b)) {
@@ -225,11 +233,9 @@ static int lvs_dest_check_addr(struct net *net, const struct lvs_dest_key *key)
 int lvs_dest_would(struct lvs_netns *ns, struct lvs_service *svc, u16 svc_af,
 		   const struct lvs_dest_key *given, const struct lvs_dest_cfg *cfg)
 {
-	struct lvs_dest_key key = *given;
+	struct lvs_dest_key key = lvs_dest_key_in(svc_af, given);
 	int err;
 
-	if (!key.af)
-		key.af = svc_af;
 	err = lvs_dest_check(svc_af, &key, cfg);
 	if (err || (svc && lvs_dest_find(svc, &key)))
 		return err;
@@ -531,12 +537,10 @@ static void lvs_dest_tables_fit(struct lvs_netns *ns)
 int lvs_dest_add_new(struct lvs_service *svc, const struct lvs_dest_key *given,
 		     const struct lvs_dest_cfg *cfg)
 {
-	struct lvs_dest_key key = *given;
+	struct lvs_dest_key key = lvs_dest_key_in(svc->key.af, given);
 	struct lvs_dest *dest;
 	int err;
 
-	if (!key.af)
-		key.af = svc->key.af;
 	dest = lvs_trash_take(svc, &key);
 	if (!dest)
 		dest = lvs_dest_alloc(svc, &key);
@@ -558,11 +562,9 @@ int lvs_dest_add_new(struct lvs_service *svc, const struct lvs_dest_key *given,
 int lvs_dest_add(struct lvs_service *svc, const struct lvs_dest_key *given,
 		 const struct lvs_dest_cfg *cfg)
 {
-	struct lvs_dest_key key = *given;
+	struct lvs_dest_key key = lvs_dest_key_in(svc->key.af, given);
 	int err;
 
-	if (!key.af)
-		key.af = svc->key.af;
 	err = lvs_dest_check(svc->key.af, &key, cfg);
 	if (err)
 		return err;
@@ -575,12 +577,10 @@ int lvs_dest_add(struct lvs_service *svc, const struct lvs_dest_key *given,
 int lvs_dest_edit(struct lvs_service *svc, const struct lvs_dest_key *given,
 		  const struct lvs_dest_cfg *cfg)
 {
-	struct lvs_dest_key key = *given;
+	struct lvs_dest_key key = lvs_dest_key_in(svc->key.af, given);
 	struct lvs_dest *dest;
 	int err;
 
-	if (!key.af)
-		key.af = svc->key.af;
 	err = lvs_dest_check(svc->key.af, &key, cfg);
 	if (err)
 		return err;

@@ -41,8 +41,8 @@ def run(tests: list[dict], add) -> None:
 def _run_one(program: str, names: dict[str, str], folder) -> list[tuple]:
     with tempfile.TemporaryDirectory() as place:
         report = Path(place) / "report.json"
-        command = [*GIVES_WAY, program, FILTER + ":".join(names), f"--gtest_output=json:{report}", "--gtest_also_run_disabled_tests",
-                   "--gtest_shuffle"]
+        command = [*GIVES_WAY, program, FILTER + ":".join(names), f"--gtest_output=json:{report}",
+                   "--gtest_also_run_disabled_tests", "--gtest_shuffle"]
         try:
             done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, text=True, errors="replace", timeout=LONGEST)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Small servers for health checks to meet: `python3 _peers.py smtp|grpc|listen PORT [CERTIFICATE KEY]`,
+"""Small servers for health checks to meet: `python3 _peers.py smtp|grpc|listen|silence PORT [CERTIFICATE KEY]`,
 and those that mean ill: `_peers.py hostile (PORT flood|drip|half|reset POLITE ENDLESS)...`, what is said in hexadecimal
 digits."""
 
@@ -70,13 +70,8 @@ def hostile(words):
 
 
 def silence(port):
-    """Takes connections and says nothing."""
-    listener = socket.create_server(("", port), backlog=1024)
-    print("ready", flush=True)
-    taken = []
-    while True:
-        taken.append(listener.accept()[0])
-        del taken[:-4096]
+    """Connections come about, since the kernel takes them; nobody says anything."""
+    return socket.create_server(("", port), backlog=4096)
 
 
 def smtp(port, certificate, key):

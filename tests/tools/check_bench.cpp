@@ -56,19 +56,6 @@ Fd listen_everywhere(std::uint16_t& port) {
     return fd;
 }
 
-void accept_all(int epoll, int listener, bool answer) {
-    for (int i = 0; i < 64; ++i) {
-        const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0) return;
-        if (!answer) {
-            ::close(fd);
-            continue;
-        }
-        epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
-        epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-    }
-}
-
 constexpr std::string_view kAnswer =
     "HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: "
     "close\r\n\r\nok\n";
@@ -79,74 +66,68 @@ void answer_one(int fd) {
     ::close(fd);
 }
 
-int watch(int listener) {
-    const int epoll = epoll_create1(EPOLL_CLOEXEC);
-    epoll_event event{.events = EPOLLIN, .data = {.fd = listener}};
-    epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
-    return epoll;
+void watch(int epoll, int fd) {
+    epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+    epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-std::vector<int> ready(int epoll, int patience_ms) {
-    std::array<epoll_event, 256> events;
-    const int count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), patience_ms);
-    std::vector<int> fds;
-    for (int i = 0; i < count; ++i)
-        fds.push_back(events.at(static_cast<std::size_t>(i)).data.fd);
-    return fds;
+template <class Take>
+void accept_all(int epoll, int listener, Take take) {
+    for (int i = 0; i < 64; ++i) {
+        const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) return;
+        if (take(fd)) watch(epoll, fd);
+    }
 }
 
-[[noreturn]] void serve(int listener, bool answer) {
+// take(fd) of every connection; true: answer(fd) when there is something to read.
+template <class Take, class Answer>
+[[noreturn]] void serve(int listener, int patience_ms, Take take, Answer answer) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    const int epoll = watch(listener);
-    for (;;)
-        for (const int fd : ready(epoll, -1))
-            fd == listener ? accept_all(epoll, listener, answer) : answer_one(fd);
+    const int epoll = epoll_create1(EPOLL_CLOEXEC);
+    watch(epoll, listener);
+    for (;;) {
+        std::array<epoll_event, 256> events;
+        const int count = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), patience_ms);
+        for (int i = 0; i < count; ++i) {
+            const int fd = events.at(static_cast<std::size_t>(i)).data.fd;
+            fd == listener ? accept_all(epoll, listener, take) : answer(fd);
+        }
+    }
+}
+
+[[noreturn]] void serve_plain(int listener, bool has_answer) {
+    const auto take = [has_answer](int fd) { return has_answer || (::close(fd), false); };
+    serve(listener, -1, take, answer_one);
+}
+
+// Answers the first bytes that come inside; true: all is said, or something is wrong.
+bool answer_inside(SSL* connection) {
+    std::array<char, 2048> buffer;
+    const int size = SSL_read(connection, buffer.data(), static_cast<int>(buffer.size()));
+    if (size <= 0 && SSL_get_error(connection, size) == SSL_ERROR_WANT_READ) return false;
+    if (size > 0) SSL_write(connection, kAnswer.data(), static_cast<int>(kAnswer.size()));
+    ERR_clear_error();
+    return true;
 }
 
 // One process for all connections, which never sleeps: to wake a server is paid by who sends to it, several times in a
 // handshake, and it is the client that is measured.
-class TlsConnections {
-public:
-    explicit TlsConnections(SSL_CTX* context) : context_(context) {}
-
-    void accept_all(int epoll, int listener) {
-        for (int i = 0; i < 64; ++i) {
-            const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-            if (fd < 0) return;
-            SSL* connection = SSL_new(context_);
-            SSL_set_fd(connection, fd);
-            SSL_set_accept_state(connection);
-            by_fd_[fd] = connection;
-            epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
-            epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-        }
-    }
-
-    // Answers the first bytes that come inside; then, or when something is wrong, closes.
-    void serve(int fd) {
-        SSL* connection = by_fd_.at(fd);
-        std::array<char, 2048> buffer;
-        const int size = SSL_read(connection, buffer.data(), static_cast<int>(buffer.size()));
-        if (size <= 0 && SSL_get_error(connection, size) == SSL_ERROR_WANT_READ) return;
-        if (size > 0) SSL_write(connection, kAnswer.data(), static_cast<int>(kAnswer.size()));
-        ERR_clear_error();
-        SSL_free(connection);
-        by_fd_.erase(fd);
-        ::close(fd);
-    }
-
-private:
-    SSL_CTX* context_;
-    std::unordered_map<int, SSL*> by_fd_;
-};
-
 [[noreturn]] void serve_tls(int listener, SSL_CTX* context) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    TlsConnections connections(context);
-    const int epoll = watch(listener);
-    for (;;)
-        for (const int fd : ready(epoll, 0))
-            fd == listener ? connections.accept_all(epoll, listener) : connections.serve(fd);
+    std::unordered_map<int, SSL*> by_fd;
+    const auto take = [&by_fd, context](int fd) {
+        SSL* connection = by_fd[fd] = SSL_new(context);
+        SSL_set_fd(connection, fd);
+        SSL_set_accept_state(connection);
+        return true;
+    };
+    const auto answer = [&by_fd](int fd) {
+        if (!answer_inside(by_fd.at(fd))) return;
+        SSL_free(by_fd.at(fd));
+        by_fd.erase(fd);
+        ::close(fd);
+    };
+    serve(listener, 0, take, answer);
 }
 
 // ---- the measurement ----
@@ -288,7 +269,7 @@ int serve_and_measure(Request& request) {
     const TlsServer for_its_context(pem, "");
     const auto server = fork();
     if (server == 0 && tls) serve_tls(listener.get(), for_its_context.context());
-    if (server == 0) serve(listener.get(), request.kind == "http");
+    if (server == 0) serve_plain(listener.get(), request.kind == "http");
     const int status = measure(request, port);
     kill(server, SIGKILL);
     waitpid(server, nullptr, 0);
