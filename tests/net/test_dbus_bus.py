@@ -147,6 +147,9 @@ def test_signals_tell_what_changed_and_nothing_else(start_demo):
         demo.tell("drop")
         wait_for(lambda: come(r"InterfacesRemoved \(objectpath '" + f"{BASE}/service/service_2d1'"), DEADLINE,
                  "the service goes")
+        # What belonged to it goes with it, and one more change ends what is counted.
+        demo.tell("router master")
+        wait_for(lambda: come(r"\{'State': <'master'>\}"), DEADLINE, "the last change is told")
         text = "".join(seen)
         assert re.search(r"router/web/ipv4: .*PropertiesChanged .*\{'State': <'backup'>\}", text), text
         assert "router/web/ipv6" not in text and "service_2d0" not in text, text
