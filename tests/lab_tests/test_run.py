@@ -67,9 +67,9 @@ def test_changes_are_gone_except_in_a_shared_directory(tmp_path):
 
 
 def test_too_long_is_124():
-    done = lab_run("sleep", "1000", options=["--timeout", "15"])
+    done = lab_run("sleep", "1000", options=["--timeout", "10"])
     assert done.returncode == 124
-    assert "timed out after 15 s" in done.stderr
+    assert "timed out after 10 s" in done.stderr
 
 
 def test_a_panic_is_a_failure_with_the_last_words():
@@ -86,7 +86,7 @@ def test_a_machine_that_ends_without_a_report_is_a_failure():
 
 
 def test_a_machine_that_cannot_boot_is_a_failure():
-    done = lab_run("true", options=["--memory", "64", "--timeout", "20"])
+    done = lab_run("true", options=["--memory", "64", "--timeout", "8"])
     assert done.returncode in (124, 125)
     assert done.stderr.count("lab: ") >= 1
 

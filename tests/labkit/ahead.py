@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What tests need and takes long to make, made by a process of its own on whatever the tests before leave of the
-processors: a clean Debian and the debug kernel. Who needs one of them waits for it, or makes it: see cache_lock()."""
+processors: our module for every kernel, a clean Debian, the debug kernel. Who needs one of them waits for it, or
+makes it: see cache_lock()."""
 
 import os
 import signal
@@ -8,7 +9,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
-from . import cleanroot, kernels
+from . import cleanroot, kernels, modules
 from .paths import LOGS
 from .say import LabError, say
 
@@ -48,10 +49,18 @@ def _last_word() -> str:
     return lines[-1].removeprefix("lab:").strip() if lines else "nothing is said yet"
 
 
+def _modules(name: str) -> None:
+    kernel = kernels.ensure(name)
+    modules.bundled(kernel)
+    modules.emulator(kernel)
+
+
 def main() -> int:
     try:
+        for name in kernels.DEBIAN:
+            _modules(name)
         cleanroot.ensure(kernels.DEBIAN)
-        kernels.ensure("debug")
+        _modules("debug")
     except LabError as error:
         say(str(error))
         return error.status
