@@ -125,6 +125,12 @@ bool has_header_of_services(std::string_view text) {
         const auto next = text.find_first_not_of(" \t\"'", at);
         if (next != std::string_view::npos && text[next] == ']') return true;
     }
+    // A header with an escape in it may be anything.
+    for (auto at = text.find('\\'); at != std::string_view::npos; at = text.find('\\', at + 1)) {
+        const auto line = text.rfind('\n', at) + 1;  // npos + 1 is the beginning
+        const auto begin = text.find_first_not_of(" \t", line);
+        if (text[begin] == '[') return true;
+    }
     return false;
 }
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 # mitigations=off and nokaslr: nothing hostile runs here, and addresses in an oops stay comparable.
 # tsc=reliable: the emulated TSC is the host's; without it the kernel falls back to a clock that traps.
+# loglevel=5: warnings, and with them what every CPU was doing when one of them is stuck.
 # oops=panic panic=-1: with QEMU's -no-reboot, a broken kernel ends the machine at once.
-KERNEL_COMMAND_LINE = ("console=ttyS0 quiet panic=-1 oops=panic mitigations=off nokaslr tsc=reliable no_timer_check "
+KERNEL_COMMAND_LINE = ("console=ttyS0 loglevel=5 panic=-1 oops=panic mitigations=off nokaslr tsc=reliable no_timer_check "
                        "random.trust_cpu=on nowatchdog audit=0 apparmor=0 fstab=no systemd.gpt_auto=no net.ifnames=0")
 
 # The debug kernel: what it complains about with a WARN or a sanitizer's report ends the machine.

@@ -107,6 +107,8 @@ TEST(LargeFile, WhatBothHalvesDefineIsDefinedTwice) {
     EXPECT_THAT(errors_in("[global]\n" + large() + "[global]\n"), EndsWith("`global` is defined twice\n"));
     EXPECT_THAT(errors_in("[virtual_service]\n" + large() + "[virtual_service]\n"),
                 EndsWith("`virtual_service` is defined twice\n"));
+    EXPECT_THAT(errors_in("[virtual_service]\n" + large() + " [\"virtual\\u005fservice\"]\n"),
+                EndsWith("is defined twice\n"));
     EXPECT_NE(errors_in("virtual_service = {}\n" + std::string(600'000, '\n') + large()), "");
 }
 
