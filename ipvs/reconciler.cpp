@@ -120,6 +120,7 @@ void Reconciler::ask_generation() {
     kernel_.generation([weak = std::weak_ptr(self_)](const Result<std::optional<Generation>>& generation) {
         const auto self = weak.lock();
         if (!self) return;
+        if (generation) (*self)->events_(WasAsked{});
         Effects effects;
         (*self)->machine_.on_generation(monotonic_now(), generation, effects);
         (*self)->perform(std::move(effects));

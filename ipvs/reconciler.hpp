@@ -26,7 +26,8 @@ struct WasRead {  // the kernel's table, or some services of it
     Duration took{};
     bool whole = false;
 };
-using ReconcileEvent = std::variant<Applied, Drifted, Troubled, Recovered, NotStored, WasRead>;
+struct WasAsked {};  // instead of reading: the module said of which generation its table is
+using ReconcileEvent = std::variant<Applied, Drifted, Troubled, Recovered, NotStored, WasRead, WasAsked>;
 
 class Reconciler {
 public:

@@ -38,6 +38,18 @@ Result<void> make_folder(const std::string& path, mode_t mode) {
     return fail_errno(errno, fmt::format("create {}", path));
 }
 
+ipvs::WantedSettings settings_of(const config::Global& global) {
+    return {.expire_nodest_conn = global.expire_nodest_conn,
+            .expire_quiescent_template = global.expire_quiescent_template};
+}
+
+// IPVS is there: it answered. What was asked of all of it is asked every interval, in one way or another.
+bool shows_ipvs(const ipvs::ReconcileEvent& event) {
+    const auto* read = std::get_if<ipvs::WasRead>(&event);
+    return (read != nullptr && read->whole) || std::holds_alternative<ipvs::WasAsked>(event) ||
+           std::holds_alternative<ipvs::Applied>(event) || std::holds_alternative<ipvs::Recovered>(event);
+}
+
 }  // namespace
 
 Daemon::Daemon(asio::io_context& loop, const Options& options)
@@ -202,6 +214,7 @@ void Daemon::reload() {
 void Daemon::put_in_force(config::Config config) {
     const auto now = wall_clock_ns();
     engine::Changes changes;
+    const bool other_settings = settings_of(config.global) != settings_of(engine_.config().global);
     engine_.configure(monotonic_now(), std::move(config), changes);
     facts_.config.generation += 1;
     facts_.config.loaded = facts_.config.last_attempt = state::WallTime(Duration(now));
@@ -210,6 +223,7 @@ void Daemon::put_in_force(config::Config config) {
     serve_metrics();
     notifier_.configure(engine_.config());
     reconciler_->set_interval(engine_.config().global.reconcile_interval);
+    if (other_settings && !engine_.config().services.empty()) reconciler_->look_now();  // then they are kept
     after_engine(changes);
     std::vector<checkers::CheckSpec> specs;
     const auto checks = engine_.checks();
@@ -298,9 +312,17 @@ void Daemon::ask_ipvs_version() {
     });
 }
 
+// Whoever has no services has IPVS for something else, or not at all.
+void Daemon::keep_settings() {
+    if (stopping_ || engine_.config().services.empty()) return;
+    for (const auto& kept : ipvs_settings_.keep(settings_of(engine_.config().global)))
+        tell(event_of(kept));
+}
+
 void Daemon::on_ipvs(const ipvs::ReconcileEvent& event) {
     measure_kernel(event);
-    if (std::holds_alternative<ipvs::WasRead>(event)) return;
+    if (shows_ipvs(event)) keep_settings();
+    if (std::holds_alternative<ipvs::WasRead>(event) || std::holds_alternative<ipvs::WasAsked>(event)) return;
     const auto now = state::WallTime(Duration(wall_clock_ns()));
     if (const auto* applied = std::get_if<ipvs::Applied>(&event)) {
         tell(event_of(*applied));

@@ -14,6 +14,7 @@
 #include "checkers/runner.hpp"
 #include "ipvs/netlink.hpp"
 #include "ipvs/reconciler.hpp"
+#include "ipvs/settings.hpp"
 #include "lvsd/app/app.hpp"
 #include "lvsd/app/notifier.hpp"
 #include "lvsd/app/trackers.hpp"
@@ -71,6 +72,7 @@ private:
     void on_check_runner(bool up, const std::string& reason);
     void on_ipvs(const ipvs::ReconcileEvent& event);
     void ask_ipvs_version();
+    void keep_settings();
     void watch_routers();
     void on_router_event(const vrrp::Event& event);
     void report(const engine::Changes& changes);
@@ -140,6 +142,7 @@ private:
     std::optional<ipvs::Kernel> kernel_;
     std::unique_ptr<ipvs::FileStore> store_;
     std::optional<ipvs::Reconciler> reconciler_;
+    ipvs::Settings ipvs_settings_;
     std::optional<vrrp::Speaker> speaker_;
     std::optional<TrackerSources> trackers_;
     std::unique_ptr<checkers::Runner> tracker_runner_;  // with the first script of a tracker

@@ -181,6 +181,12 @@ Event event_of(const ipvs::NotStored& unstored) {
                        to_string(unstored.error) + ", ignoring: after a crash entries may be left behind");
 }
 
+Event event_of(const ipvs::SettingKept& kept) {
+    auto out = table_event(ev::ipvs_setting, kept.error ? Level::warning : Level::notice, describe(kept));
+    out.details = {{"setting", "net.ipv4.vs." + text(kept.name)}, {"was", kept.was}, {"wanted", kept.is}};
+    return out;
+}
+
 std::string describe(const ipvs::Troubled& troubled) {
     if (troubled.error) return to_string(*troubled.error);
     if (!troubled.errors.empty()) return to_string(troubled.errors.front().error);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ipvs/reconciler.hpp"
+#include "ipvs/settings.hpp"
 #include "lvsd/engine/engine.hpp"
 #include "lvsd/events/events.hpp"
 #include "vrrp/io.hpp"
@@ -32,6 +33,7 @@ using WayOf = std::function<const std::string*(const ipvs::ServiceKey&)>;
 [[nodiscard]] std::vector<events::Event> events_of(const ipvs::Drifted& drifted, const WayOf& way_of = {});
 [[nodiscard]] events::Event event_of(const ipvs::Recovered& recovered);
 [[nodiscard]] events::Event event_of(const ipvs::NotStored& unstored);
+[[nodiscard]] events::Event event_of(const ipvs::SettingKept& kept);
 // What went wrong as a whole, then each refused command.
 [[nodiscard]] std::vector<events::Event> events_of(const ipvs::Troubled& troubled);
 [[nodiscard]] std::string describe(const ipvs::Troubled& troubled);

@@ -20,6 +20,7 @@ inline constexpr EventId worker_ready{"worker-ready", "5c0d2b8bb1a94d0f8f1d5c8e6
 inline constexpr EventId ipvs_applied{"ipvs-applied", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e0a"};
 inline constexpr EventId ipvs_failed{"ipvs-failed", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e0b"};
 inline constexpr EventId ipvs_drift{"ipvs-drift", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e0c"};
+inline constexpr EventId ipvs_setting{"ipvs-setting", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e64"};
 inline constexpr EventId service_state{"service-state", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e0d"};
 inline constexpr EventId server_state{"server-state", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e5a"};
 inline constexpr EventId override_changed{"override-changed", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e5b"};

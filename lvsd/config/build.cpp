@@ -428,6 +428,8 @@ Global build_global(const Value& value, Report& report) {
         static_cast<std::uint32_t>(fields.get_or("announce_burst", std::int64_t{out.announce_burst}));
     out.check_mark = static_cast<std::uint32_t>(fields.get_or("check_mark", std::int64_t{out.check_mark}));
     out.guard = static_cast<std::uint8_t>(fields.get_or("guard", std::int64_t{out.guard}));
+    out.expire_nodest_conn = fields.get_or("expire_nodest_conn", out.expire_nodest_conn);
+    out.expire_quiescent_template = fields.get_or("expire_quiescent_template", out.expire_quiescent_template);
     return out;
 }
 

@@ -139,6 +139,8 @@ struct Global {
     std::uint32_t announce_burst = 2'000;     // of them at once
     std::uint32_t check_mark = 0x1000000;     // the first firewall mark of checks through services
     std::uint8_t guard = 50;  // percent: a reload that removes a larger share of the servers must be forced
+    bool expire_nodest_conn = true;         // a sysctl of IPVS, kept so
+    bool expire_quiescent_template = true;  // another
     friend bool operator==(const Global&, const Global&) = default;
 };
 

@@ -12,10 +12,11 @@ namespace {
 
 constexpr std::size_t kMaxSocketPath = 107;  // unix(7)
 
-constexpr std::array<std::string_view, 17> kEvents{
+constexpr std::array<std::string_view, 18> kEvents{
     "start",         "stop",         "reload",           "reload-refused", "vrrp-state",   "vrrp-trouble",
     "service-state", "server-state", "check-state",      "worker-lost",    "worker-ready", "ipvs-applied",
-    "ipvs-failed",   "ipvs-drift",   "override-changed", "service-quorum", "service-panic"};
+    "ipvs-failed",   "ipvs-drift",   "override-changed", "service-quorum", "service-panic",
+    "ipvs-setting"};
 
 constexpr std::array kNotify{
     KeySpec{
@@ -34,7 +35,7 @@ constexpr std::array kNotify{
                 "worker-lost, worker-ready, ipvs-failed, ipvs-drift, override-changed, service-quorum, "
                 "service-panic",
             .min = 1,
-            .max = 17,
+            .max = 18,
             .choices = kEvents,
             .doc = "The events programs are run for, those of routers and services too.",
             .example = R"(["vrrp-state", "service-state"])"},

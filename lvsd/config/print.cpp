@@ -49,6 +49,8 @@ public:
         line("guard = {}", config.global.guard);
         line("announce_rate = {}", config.global.announce_rate);
         line("announce_burst = {}", config.global.announce_burst);
+        line("expire_nodest_conn = {}", config.global.expire_nodest_conn);
+        line("expire_quiescent_template = {}", config.global.expire_quiescent_template);
         print(config.notify);
         print(config.metrics);
         out_ += print_routers(config);

@@ -128,6 +128,21 @@ constexpr std::array kGlobal{
             .max = 1'000'000,
             .doc = "How many of them may leave at once.",
             .example = "500"},
+    KeySpec{.key = "expire_nodest_conn",
+            .type = ValueType::boolean,
+            .fallback = "true",
+            .doc = "A new connection from a client port that an earlier one to a server of weight 0, or to a removed "
+                   "one, used goes to a server that is up; what a removed server still has ends. With `false` it goes "
+                   "to the old one, while the kernel remembers that. While there are services lvsd keeps "
+                   "net.ipv4.vs.expire_nodest_conn like this, and leaves it at a stop.",
+            .example = "false"},
+    KeySpec{.key = "expire_quiescent_template",
+            .type = ValueType::boolean,
+            .fallback = "true",
+            .doc = "With `persistence`, clients of a server with weight 0 (failed or draining) go to another server "
+                   "with their next connection. With `false` they stay until the persistence time is over. While there "
+                   "are services lvsd keeps net.ipv4.vs.expire_quiescent_template like this, and leaves it at a stop.",
+            .example = "false"},
 };
 
 constexpr std::array kService{
@@ -142,8 +157,7 @@ constexpr std::array kService{
             .min = 1,
             .max = 1024,
             .doc = "Instead of `address`: several, or ranges of addresses or ports, 4096 in all. They share "
-                   "servers, "
-                   "checks and state. A server without a port follows the port of each.",
+                   "servers, checks and state. A server without a port follows the port of each.",
             .example = R"(["192.0.2.10-192.0.2.13:80", "192.0.2.20:8000-8003"])"},
     KeySpec{.key = "fwmark",
             .type = ValueType::integer,
@@ -190,8 +204,7 @@ constexpr std::array kService{
             .fallback = "weight0",
             .choices = kOnFailure,
             .doc = "A server whose checks fail gets weight 0 (its connections go on) or is removed from the "
-                   "kernel's "
-                   "table.",
+                   "kernel's table.",
             .example = R"("remove")"},
     KeySpec{.key = "persistence",
             .type = ValueType::duration,
@@ -501,8 +514,7 @@ constexpr std::array kTop{
         .max = 64,
         .doc =
             "Further files, as patterns relative to the directory of this one, read in the order of their "
-            "names. "
-            "An included file includes no others. Its `service_defaults` and `server_defaults` are its own.",
+            "names. An included file includes no others. Its `service_defaults` and `server_defaults` are its own.",
         .example = R"(["conf.d/*.toml"])"},
 };
 

@@ -15,6 +15,7 @@ LAB = {"systemd": True, "kernels": ["6.1"], "timeout": 900}
 
 CONFIG = Path("/etc/lvsd/lvsd.toml")
 VIP = "10.88.0.100"
+SETTINGS = ["net.ipv4.vs.expire_nodest_conn", "net.ipv4.vs.expire_quiescent_template"]
 GOOD = f"""
 [virtual_router.web]
 interface = "dummy88"
@@ -64,6 +65,7 @@ def installed():
     web = subprocess.Popen(["lab-load", "echo", "--listen", "10.88.0.1:8088", "--id", "here"])
     yield
     web.kill()
+    run("sysctl", "-qw", *(f"{name}=0" for name in SETTINGS))
 
 
 @pytest.fixture
@@ -90,6 +92,17 @@ def test_it_runs_and_tells_how_it_is(service):
     assert "master" in run("lvsctl", "status").stdout
     worker = describe()["daemon"]["worker"]["pid"]
     assert run("ps", "-o", "user=", "-p", worker).stdout.strip() == "lvsd-check"
+
+
+def test_the_settings_of_ipvs_are_set_from_within_the_unit(service):
+    """Where /proc/sys is read-only but for the network's."""
+    for name in SETTINGS:
+        run("sysctl", "-qw", f"{name}=0")
+    wait_for(lambda: run("sysctl", "-n", *SETTINGS).stdout.split() == ["1", "1"], 30, "both are 1")
+    told = run("journalctl", "-u", "lvsd", "--no-pager", "LVSD_EVENT=ipvs-setting").stdout
+    assert all(f"{name} is 1, it was 0" in told for name in SETTINGS) and "cannot be" not in told
+    other = run("nsenter", "-m", "-t", show("MainPID"), "sysctl", "-w", "kernel.dmesg_restrict=1", check=False).stdout
+    assert "ead-only file system" in other, other
 
 
 def test_the_journal_has_fields_ids_and_explanations(service):

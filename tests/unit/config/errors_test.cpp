@@ -89,7 +89,8 @@ TEST(Errors, UnknownKey) {
               "2:1: [global] has an unknown key `on_stopp`, did you mean `on_stop`?\n");
     EXPECT_EQ(errors_of("[global]\nquestion = 42\n"),
               "2:1: [global] has an unknown key `question`, expected one of `on_stop`, `reconcile_interval`, "
-              "`checker_user`, `checker_workers`, `check_mark`, `guard`, `announce_rate`, `announce_burst`\n");
+              "`checker_user`, `checker_workers`, `check_mark`, `guard`, `announce_rate`, `announce_burst`, "
+              "`expire_nodest_conn`, `expire_quiescent_template`\n");
     EXPECT_EQ(in_service("fwmark = 1\nservers = [{ address = '10.0.0.1', wieght = 2 }]"),
               "3:36: server in [virtual_service.s] has an unknown key `wieght`, did you mean `weight`?\n");
     EXPECT_EQ(in_check("{ kind = 'http', pth = '/' }"),
@@ -159,6 +160,8 @@ TEST(Errors, Missing) {
 }
 
 TEST(Errors, Choices) {
+    EXPECT_EQ(errors_of("[global]\nexpire_nodest_conn = 1\n"),
+              "2:22: `expire_nodest_conn` is 1, expected true or false\n");
     EXPECT_EQ(errors_of("[global]\non_stop = 'keeep'\n"),
               "2:11: `on_stop` is \"keeep\", expected one of \"remove\", \"keep\", did you mean \"keep\"?\n");
     EXPECT_EQ(

@@ -71,6 +71,14 @@ servers = [{ address = "10.0.0.1:80", check = "tcp" }]
     EXPECT_EQ(config.services[0], expected);
 }
 
+TEST(Parse, SettingsOfIpvs) {
+    EXPECT_TRUE(good("").global.expire_nodest_conn && good("").global.expire_quiescent_template);
+    const auto one = good("[global]\nexpire_nodest_conn = false\n").global;
+    EXPECT_TRUE(!one.expire_nodest_conn && one.expire_quiescent_template);
+    const auto other = good("[global]\nexpire_nodest_conn = true\nexpire_quiescent_template = false\n").global;
+    EXPECT_TRUE(other.expire_nodest_conn && !other.expire_quiescent_template);
+}
+
 TEST(Parse, CheckedHaWebServiceTakesTwelveLines) {
     constexpr std::string_view text = R"([virtual_router.web]
 interface = "eth0"

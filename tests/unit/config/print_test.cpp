@@ -18,6 +18,8 @@ check_mark = 16777216
 guard = 50
 announce_rate = 200000
 announce_burst = 2000
+expire_nodest_conn = true
+expire_quiescent_template = true
 
 [notify]
 events = ["start", "stop", "reload", "reload-refused", "vrrp-state", "vrrp-trouble", "service-state", "server-state", "worker-lost", "worker-ready", "ipvs-failed", "ipvs-drift", "override-changed", "service-quorum", "service-panic"]

@@ -24,6 +24,8 @@ public:
         out.global.checker_workers = static_cast<std::uint32_t>(number(1, 16));
         out.global.announce_rate = static_cast<std::uint32_t>(number(1, 10'000'000));
         out.global.announce_burst = static_cast<std::uint32_t>(number(1, 1'000'000));
+        out.global.expire_nodest_conn = flip();
+        out.global.expire_quiescent_template = flip();
         for (std::int64_t i = number(0, 3); i > 0; --i)
             out.trackers.push_back(tracker());
         for (std::int64_t i = number(0, 3); i > 0; --i)

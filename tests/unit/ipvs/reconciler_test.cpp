@@ -190,6 +190,7 @@ TEST_F(OurModule, ALookAtAnUnchangedTableIsOneQuestion) {
     };
     ASSERT_TRUE(wait([&questions] { return questions >= 5; }));
     EXPECT_EQ(reads, 0U);
+    EXPECT_GE(count<WasAsked>(), 4U);
     reconciler_->want_counters();
     EXPECT_TRUE(wait([&reads] { return reads > 0; }));
 }
