@@ -33,12 +33,21 @@ std::vector<SettingKept> Settings::keep(const WantedSettings& wanted) {
 void Settings::keep(std::string_view name, bool wanted, std::vector<SettingKept>& out) {
     SettingKept kept{.name = name, .was = {}, .is = wanted ? "1" : "0", .error = {}};
     auto found = read_file(fmt::format("{}/{}", directory_, name));
-    if (found) kept.was = found->substr(0, found->find('\n'));
+    if (found) {
+        kept.was = found->substr(0, found->find('\n'));
+        found_.try_emplace(name, kept.was);
+    }
     if (!found) kept.error = found.error().code;
     const bool differs = kept.was != kept.is;
     if (found && differs) kept.error = write(name, kept.is);
     const auto before = std::exchange(troubles_[name], kept.error);
     if (differs && (!kept.error || kept.error != before)) out.push_back(std::move(kept));
+}
+
+void Settings::restore() {
+    for (const auto& [name, value] : found_)
+        (void)write(name, value);  // it was told already if that cannot be
+    found_.clear();
 }
 
 std::error_code Settings::write(std::string_view name, const std::string& value) const {

@@ -37,6 +37,9 @@ public:
 
     // Reads both and writes what differs. The same trouble is told once, until it is over.
     [[nodiscard]] std::vector<SettingKept> keep(const WantedSettings& wanted);
+    // Puts back what the first look found. Before the table is emptied: with expire_nodest_conn the connections of a
+    // removed server are gone, without it they go on when it comes back.
+    void restore();
 
 private:
     void keep(std::string_view name, bool wanted, std::vector<SettingKept>& out);
@@ -44,6 +47,7 @@ private:
 
     std::string directory_;
     std::map<std::string_view, std::error_code> troubles_;  // as last told
+    std::map<std::string_view, std::string> found_;         // at the first look
 };
 
 }  // namespace lvs::ipvs

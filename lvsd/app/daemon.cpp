@@ -461,6 +461,7 @@ void Daemon::stop() {
         return;
     }
     const bool keep = engine_.config().global.on_stop == config::OnStop::keep;
+    if (!keep) ipvs_settings_.restore();
     reconciler_->stop(keep ? ipvs::AtStop::keep : ipvs::AtStop::remove, [this] { finish_stop(); });
 }
 

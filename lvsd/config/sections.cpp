@@ -134,14 +134,14 @@ constexpr std::array kGlobal{
             .doc = "A new connection from a client port that an earlier one to a server of weight 0, or to a removed "
                    "one, used goes to a server that is up; what a removed server still has ends. With `false` it goes "
                    "to the old one, while the kernel remembers that. While there are services lvsd keeps "
-                   "net.ipv4.vs.expire_nodest_conn like this, and leaves it at a stop.",
+                   "net.ipv4.vs.expire_nodest_conn like this; a stop that removes the entries puts back what it was.",
             .example = "false"},
     KeySpec{.key = "expire_quiescent_template",
             .type = ValueType::boolean,
             .fallback = "true",
-            .doc = "With `persistence`, clients of a server with weight 0 (failed or draining) go to another server "
-                   "with their next connection. With `false` they stay until the persistence time is over. While there "
-                   "are services lvsd keeps net.ipv4.vs.expire_quiescent_template like this, and leaves it at a stop.",
+            .doc = "With `persistence`, clients of a server with weight 0 (failed or draining) go to another one with "
+                   "their next connection. With `false` they stay until the persistence time is over. lvsd keeps "
+                   "net.ipv4.vs.expire_quiescent_template like this, as with `expire_nodest_conn`.",
             .example = "false"},
 };
 

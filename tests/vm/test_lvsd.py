@@ -233,8 +233,45 @@ def test_the_settings_of_ipvs_are_kept(cluster):
     director.accept(text.replace("[global]", "[global]\nexpire_quiescent_template = false"))
     wait_settings(d1, "1", "0")
     assert director.stop() == 0
-    assert settings(d1) == ["1", "0"], "a stop leaves them"
+    assert settings(d1) == ["0", "0"], "a stop puts back what was there"
+    d1.run(["sysctl", "-qw", f"{SETTINGS[0]}=1"])
+    again = Director(d1, text).start()
+    wait_settings(d1, "1", "1")
+    assert again.stop() == 0
+    assert settings(d1) == ["1", "0"], "also what somebody else had set"
     assert "cannot be" not in director.log()
+
+
+HALF_A_REQUEST = f"""
+import pathlib, socket, sys, time
+client = socket.create_connection(("{VIP}", {PORT}), 5)
+client.sendall(b"GET / HTTP/1.1\\r\\n")
+print("begun", flush=True)
+while not pathlib.Path(sys.argv[1]).exists():
+    time.sleep(0.05)
+client.settimeout(20)
+client.sendall(b"Host: lab\\r\\n\\r\\n")
+print(client.makefile().read().split()[-1], flush=True)
+"""
+
+
+def test_a_connection_goes_on_over_a_restart(cluster):
+    """A stop empties the table, and only that: its entries wait in the kernel for the server to come back."""
+    d1, client = cluster["d1"], cluster["c1"]
+    go = client.directory / "go"
+    director = Director(d1, config(cluster)).start()
+    wait_table(d1, up(cluster, "s1", "s2"))
+    director.wait_routers("master")
+    wait_settings(d1, "1", "1")
+    half = client.start("half", ["python3", "-c", HALF_A_REQUEST, str(go)])
+    wait_for(lambda: "begun" in half.log.read_text(), 20, "the connection is there")
+    assert director.stop() == 0
+    wait_table(d1, {})
+    again = Director(d1, config(cluster)).start()
+    wait_table(d1, up(cluster, "s1", "s2"))
+    again.wait_routers("master")
+    go.touch()
+    wait_for(lambda: half.log.read_text().split()[-1] in ("s1", "s2"), 30, "the other half is answered")
 
 
 def ask(client, port=None):

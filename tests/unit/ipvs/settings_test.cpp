@@ -49,6 +49,8 @@ protected:
         return out;
     }
 
+    void restore() { settings_.restore(); }
+
 private:
     char name_[32] = "/tmp/lvsd-unit-ipvs-XXXXXX";
     std::string folder_ = mkdtemp(name_);
@@ -110,6 +112,21 @@ TEST(SettingKept, HasItsReason) {
                         .error = std::make_error_code(std::errc::read_only_file_system)}),
               "net.ipv4.vs.expire_quiescent_template cannot be set: Read-only file system; it is 1: let lvsd write "
               "/proc/sys/net, or set it to 0 with sysctl, or write `expire_quiescent_template = true` in [global]");
+}
+
+TEST_F(SettingsTest, AStopPutsBackWhatTheFirstLookFound) {
+    put(kQuiescent, "1\n");
+    (void)keep();
+    put(kQuiescent, "0\n");  // somebody
+    (void)keep();
+    restore();
+    EXPECT_EQ(get(kNodest), "0");
+    EXPECT_EQ(get(kQuiescent), "1");
+}
+
+TEST_F(SettingsTest, WhatWasNeverSeenIsNotPutBack) {
+    restore();
+    EXPECT_EQ(get(kNodest), "0\n");
 }
 
 }  // namespace
