@@ -301,14 +301,13 @@ def test_the_speaker_allocates_nothing_in_peace(cluster):
         return [int(re.search(rf"{word}=(\d+)", text.group(0)).group(1)) for word in ("allocations", "wakeups")]
 
     for node, process in nodes:
-        measured(node, process)
-        own = measured(node, process)[0] - measured(node, process)[0]  # what one snapshot costs, negative
-
         def in_peace():
+            start = measured(node, process)
             first, deadline = measured(node, process), time.monotonic() + 1
+            one_snapshot = first[0] - start[0]
             wait_for(lambda: time.monotonic() > deadline, 5, "adverts go back and forth", interval=0.1)
             second = measured(node, process)
-            return second[1] - first[1] > 30 and second[0] - first[0] == -own
+            return second[1] - first[1] > 30 and second[0] - first[0] == one_snapshot
 
         wait_for(in_peace, 20, f"{node.name}: a second without an allocation but those of the snapshot")
 
