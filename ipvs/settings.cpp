@@ -32,16 +32,15 @@ std::vector<SettingKept> Settings::keep(const WantedSettings& wanted) {
 
 void Settings::keep(std::string_view name, bool wanted, std::vector<SettingKept>& out) {
     SettingKept kept{.name = name, .was = {}, .is = wanted ? "1" : "0", .error = {}};
-    auto found = read_file(fmt::format("{}/{}", directory_, name));
-    if (found) {
+    if (const auto found = read_file(fmt::format("{}/{}", directory_, name))) {
         kept.was = found->substr(0, found->find('\n'));
         found_.try_emplace(name, kept.was);
+        if (kept.was != kept.is) kept.error = write(name, kept.is);
+    } else {
+        kept.error = found.error().code;
     }
-    if (!found) kept.error = found.error().code;
-    const bool differs = kept.was != kept.is;
-    if (found && differs) kept.error = write(name, kept.is);
     const auto before = std::exchange(troubles_[name], kept.error);
-    if (differs && (!kept.error || kept.error != before)) out.push_back(std::move(kept));
+    if (kept.was != kept.is && (!kept.error || kept.error != before)) out.push_back(std::move(kept));
 }
 
 void Settings::restore() {

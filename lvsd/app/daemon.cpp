@@ -456,12 +456,12 @@ void Daemon::stop() {
                           "the kernel does not answer, leaving entries to the next start"));
         finish_stop();
     });
+    const bool keep = engine_.config().global.on_stop == config::OnStop::keep;
+    if (!keep) ipvs_settings_.restore();
     if (!reconciler_ || (engine_.config().services.empty() && reconciler_->owned().empty())) {
         finish_stop();  // perhaps a kernel without IPVS: there is nothing to ask of it
         return;
     }
-    const bool keep = engine_.config().global.on_stop == config::OnStop::keep;
-    if (!keep) ipvs_settings_.restore();
     reconciler_->stop(keep ? ipvs::AtStop::keep : ipvs::AtStop::remove, [this] { finish_stop(); });
 }
 

@@ -8,7 +8,6 @@ A row is one line of the result, the same keys in every row; numbers with their 
 the Context below. Benchmarks that need IPVS call ctx.vm(), which runs a command in a machine and returns its stdout.
 """
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import build, packages
+from .loading import load
 from .paths import ROOT, TESTS, bin_dir
 from .say import LabError, say
 
@@ -56,8 +56,8 @@ def run(name: str | None, as_json: bool) -> int:
     context = Context(ROOT, bin_dir())
     results = {}
     for each in known if name == "all" else [name]:
-        say(f"bench {each}: {_load(known[each]).HELP}")
-        results[each] = _load(known[each]).run(context)
+        say(f"bench {each}: {load(known[each]).HELP}")
+        results[each] = load(known[each]).run(context)
         if not as_json:
             print_table(each, results[each])
     if as_json:
@@ -84,14 +84,7 @@ def _known() -> dict[str, Path]:
 
 def _list(known: dict[str, Path]) -> int:
     for name, path in known.items():
-        print(f"{name:20} {_load(path).HELP}")
+        print(f"{name:20} {load(path).HELP}")
     if not known:
         print("there are no benchmarks yet (tests/bench/NAME.py)")
     return 0
-
-
-def _load(path: Path):
-    specification = importlib.util.spec_from_file_location(f"bench_{path.stem}", path)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The tests of the whole daemon, on our own module."""
 
-import importlib.util
 from pathlib import Path
+
+from labkit.loading import load
 
 LAB = {"ipvs": "bundled", "memory": 2048, "timeout": 900}
 
-spec = importlib.util.spec_from_file_location("stock_lvsd", Path(__file__).with_name("test_lvsd.py"))
-stock = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(stock)
+stock = load(Path(__file__).with_name("test_lvsd.py"))
 globals().update({name: value for name, value in vars(stock).items() if name.startswith("test_") or name == "cluster"})

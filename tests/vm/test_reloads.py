@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Reloads without end, with traffic: the short form of `tests/lab bench reloads`."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
+
+from labkit.loading import load
 
 LAB = {"kernels": ["6.1"], "timeout": 600}
 GUEST = Path(__file__).resolve().parents[1] / "bench" / "_reloads_guest.py"
@@ -12,8 +13,6 @@ GUEST = Path(__file__).resolve().parents[1] / "bench" / "_reloads_guest.py"
 
 @pytest.mark.limit(300)
 def test_reloads_under_traffic_lose_no_request():
-    spec = importlib.util.spec_from_file_location("reloads_guest", GUEST)
-    guest = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(guest)
+    guest = load(GUEST)
     told = guest.measure(50)
     assert told["failed"] == 0 and told["ok"] > 100, told

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The sysctls of IPVS that lvsd keeps, and what they are for: clients of a dead server."""
 
-import importlib.util
 import re
 from pathlib import Path
 
 from labkit.director import Director
+from labkit.loading import load
 from labkit.waiting import wait_for
 
 LAB = {"kernels": ["6.1"], "timeout": 900}
 
-spec = importlib.util.spec_from_file_location("whole_daemon", Path(__file__).with_name("test_lvsd.py"))
-whole = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(whole)
+whole = load(Path(__file__).with_name("test_lvsd.py"))
 cluster = whole.cluster
 VIP = whole.VIP
 PORT = whole.PORT
@@ -54,8 +52,10 @@ def test_the_settings_of_ipvs_are_kept(cluster):
     d1.run(["sysctl", "-qw", f"{SETTINGS[0]}=1"])
     again = Director(d1, text).start()
     wait_settings(d1, "1", "1")
+    again.accept(text.partition("[virtual_service")[0])
+    wait_table(d1, {})
     assert again.stop() == 0
-    assert settings(d1) == ["1", "0"], "also what somebody else had set"
+    assert settings(d1) == ["1", "0"], "also what somebody else had set, and when the services went before"
     assert "cannot be" not in director.log()
 
 
