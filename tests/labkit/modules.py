@@ -33,7 +33,8 @@ def bundled(kernel: Kernel) -> Path:
     headers = kernels.ensure_headers(kernel)
     with kernels.cache_lock():
         if not (tree / "modules.dep.bin").exists():
-            _build(SOURCE, headers, place / "build")
+            # The debug kernel has UBSAN for whoever asks.
+            _build(SOURCE, headers, place / "build", *(["UBSAN_SANITIZE=y"] if kernel.name == "debug" else []))
             # Elsewhere first: cut off halfway it would be a tree that loads the kernel's own.
             unfinished = place / "new"
             _assemble(kernel, place / "build", unfinished / "lib/modules" / kernel.version)
@@ -62,11 +63,12 @@ def _fingerprint(kernel: Kernel, source: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _build(source: Path, headers: Path, work: Path) -> None:
+def _build(source: Path, headers: Path, work: Path, *settings: str) -> None:
     say(f"building {source.relative_to(ROOT)} against {headers}")
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(source, work, ignore=shutil.ignore_patterns("*.o", "*.ko", "*.mod", "*.mod.c", ".*.cmd"))
-    made = subprocess.run(["make", "-C", work, f"KDIR={headers}", f"-j{os.cpu_count()}", "W=1", "KCFLAGS=-Werror"],
+    made = subprocess.run(["make", "-C", work, f"KDIR={headers}", f"-j{os.cpu_count()}", "W=1", "KCFLAGS=-Werror",
+                           *settings],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if made.returncode != 0:
         raise LabError(f"{source.relative_to(ROOT)} does not build:\n" + tail(made.stdout))
