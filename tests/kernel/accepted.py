@@ -37,6 +37,35 @@ def _sees_untracked(stock, ours) -> bool:
     return "ct state untracked counter" in str(stock) and "ct state untracked counter" in str(ours)
 
 
+def _some_gone(stock, ours) -> bool:
+    return len(ours) < len(stock) and {entry["entry"] for entry in ours} < {entry["entry"] for entry in stock}
+
+
+def _hooks(lines) -> tuple[set, set]:
+    """Those of either module and the others, each as (family, hook, priority), the others with their names."""
+    module, others, family, hook = set(), set(), "", ""
+    for line in lines:
+        word, *rest = line.split()
+        if word == "family":
+            family = rest[0]
+        elif word == "hook":
+            hook = rest[0]
+        elif rest and rest[-1] == "[ip_vs]":
+            module.add((family, hook, int(word)))
+        elif word != "}":
+            others.add((family, hook, int(word), *rest))
+    return module, others
+
+
+def _one_function_a_hook(stock, ours) -> bool:
+    """In each place the first of stock's priorities, or the only one; and the rest of the list as it is there, but for
+    the defragmentation."""
+    (module, others), (our_module, our_others) = _hooks(stock), _hooks(ours)
+    first = {min(one for one in module if one[:2] == place) for place in {one[:2] for one in module}}
+    left = {one for one in others if one[3] == "ipv6_defrag"} if not any(one[0] == "ip6" for one in module) else set()
+    return our_module == first and our_others == others - left
+
+
 RULES: tuple[Rule, ...] = (
     Rule("service_numbers", "*:ip_vs/text/services/*persistent *", "the same timeout, in jiffies"),
     Rule("*", "*/genl:4/*", "a persistence timeout that does not fit is the longest, where stock's product overflows",
@@ -58,12 +87,17 @@ RULES: tuple[Rule, ...] = (
     Rule("tunnel_path_*_6over6", "*/genl:[48]/*", "the same"),
     Rule("tunnel_narrow_gue*", "*", "6.12 learns the path of UDP over IPv6 by itself, and stock there sends nothing more while "
          "it leaves less than 1,280 octets, whatever is inside; ours goes on, in pieces where need be"),
+    Rule("random_packets_057", "1[1-9]?/*", "the same: step 112 tells of a path of 1,280 octets for the whole datagram"),
     Rule("random_packets_072", "*", "a connection that a new one replaces is gone at once; stock counts it until its timer has "
          "run, here against the upper threshold of the only server left"),
     Rule("random_changes_027", "*", "the same: what its server still sends is not its reply any more, nor is it in stock once "
          "the timer has run"),
+    Rule("random_changes_042", "128/proc:ip_vs_conn/text/entries/count", "the connections of a server that is taken away are "
+         "gone at once with expire_nodest_conn; stock's work that ends them runs some milliseconds later", _some_gone),
     Rule("random_mutations_026", "*", "an error that quotes a packet shorter than its own header is nobody's and goes on as "
          "it came; stock follows it"),
     Rule("hooks_nat?", "*/show:nft list ruleset/out/*", "in FORWARD replies are looked at where stock looks at errors, at 99, "
          "and not at 100", _sees_untracked),
+    Rule("hooks_come_and_go", "*/show:nft list hooks/out/*", "both directions are one function, at the first of stock's "
+         "priorities; the defragmentation of IPv6 goes with the last service, where stock keeps it", _one_function_a_hook),
 )

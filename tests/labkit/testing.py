@@ -107,12 +107,20 @@ def run(quick: bool, long: bool, pattern: str) -> int:
                 if suite in suites:
                     RUNNERS[suite](tally, wanted, when)
 
-        # Units and their compiler give way to the others, which wait most of the time.
-        side_by_side(lambda: work_off("unit"), lambda: work_off("lint", "net"))
+        units = _Units(lambda: work_off("unit"))
+
+        def work_off_others() -> None:
+            work_off("lint", "net")
+            if not quick:
+                units.begin_no_more()
+                work_off("vm", "lab")
+
+        # The compiler and the units give way to the others, which wait most of the time.
+        side_by_side(*([units.compile_and_run] if "unit" in suites else ()), work_off_others)
+        units.run()
         if not quick:
             if "net" in suites:
                 _net_alone(tally, wanted, when)
-            work_off("vm", "lab")
             if "debug" in suites:
                 _debug(tally, wanted, when, ahead_of_it)
     return tally.finish(time.monotonic() - started)
@@ -124,9 +132,35 @@ def _may_match(pattern: str, suite: str) -> bool:
     return named is None or named[1] == {"debug": "vm"}.get(suite, suite)
 
 
+class _Units:
+    """Beside the machines the units are compiled and not run: there they would get too little time for their
+    deadlines. Those that are not compiled before the machines wait until these have ended."""
+
+    def __init__(self, work_off):
+        self.work_off = work_off
+        self.left = True
+        self.mine = threading.Lock()
+        self.may_begin = True
+
+    def compile_and_run(self) -> None:
+        if build.has_sources():
+            build.build("asan", beside=True)
+        with self.mine:
+            if self.may_begin:
+                self.run()
+
+    def run(self) -> None:
+        if self.left:
+            self.left = False
+            self.work_off()
+
+    def begin_no_more(self) -> None:
+        """Returns when those that have begun have ended."""
+        with self.mine:
+            self.may_begin = False
+
+
 def _unit(tally: Tally, wanted, when: str) -> None:
-    if build.has_sources():
-        build.build("asan", beside=True)
     ctest_suite("unit", BUILD / "asan", tally, wanted, when == "quick")
 
 

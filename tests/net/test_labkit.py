@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The parts of the lab that decide without a machine: what counts as a failure, which kernel is the newest."""
 
+import contextlib
 import json
 import re
 import subprocess
@@ -8,7 +9,7 @@ import threading
 
 import pytest
 
-from labkit import bench, child, gtest, initramfs, kernels, packages, suites, testing, vm
+from labkit import bench, build, child, gtest, initramfs, kernels, packages, suites, testing, vm
 from labkit.demo.display import Display
 from labkit.demo.load import Interval, Load
 from labkit.demo.directors import Lvsd, View
@@ -143,6 +144,59 @@ def test_what_runs_side_by_side_ends_together(monkeypatch):
         child.side_by_side(long_work, broken_work)
     with pytest.raises(LabError, match="interrupted"), child.reading(["true"]):
         pass
+
+
+def test_two_labs_do_not_build_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "BUILD", tmp_path)
+    monkeypatch.setattr(build.packages, "ensure", lambda *_: None)
+    inside, most, both = [], [], threading.Barrier(2)
+
+    def compile_it(*_):
+        inside.append(1)
+        most.append(len(inside))
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.3)  # where the other comes in as well, it does so at once
+        inside.pop()
+
+    monkeypatch.setattr(build, "_build", compile_it)
+    child.side_by_side(lambda: build.build("release"), lambda: build.build("release"))
+    assert most == [1, 1]
+
+
+def test_units_wait_for_machines_they_were_not_compiled_before(monkeypatch):
+    compiled, told = threading.Event(), []
+    monkeypatch.setattr(testing.build, "build", lambda *_, **__: compiled.wait(60))
+    monkeypatch.setattr(testing.build, "has_sources", lambda: True)
+    units = testing._Units(lambda: told.append("units"))
+
+    def machines():
+        units.begin_no_more()
+        compiled.set()
+        told.append("machines")
+
+    child.side_by_side(units.compile_and_run, machines)
+    units.run()
+    units.run()
+    assert told == ["machines", "units"]
+
+
+def test_units_that_have_begun_end_before_the_machines_begin(monkeypatch):
+    begun, told = threading.Event(), []
+    monkeypatch.setattr(testing.build, "has_sources", lambda: False)
+
+    def run_units():
+        begun.set()
+        told.append("units")
+
+    def machines():
+        assert begun.wait(60)
+        units.begin_no_more()
+        told.append("machines")
+
+    units = testing._Units(run_units)
+    child.side_by_side(units.compile_and_run, machines)
+    units.run()
+    assert told == ["units", "machines"]
 
 
 def test_the_lock_of_the_cache_is_not_taken_twice(tmp_path, monkeypatch):
