@@ -25,6 +25,7 @@ class Terminal:
 
     def __init__(self, *command: str, rows: int = 33, columns: int = 111):
         self.screen = ""
+        self.seen = 0
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
             os.execv(LAB, [str(LAB), "shell", "--ipvs", "none", *command])
@@ -37,11 +38,18 @@ class Terminal:
         os.write(self.descriptor, text.encode())
 
     def wait_for(self, text: str, timeout: float = 300.0) -> None:
+        """Until it stands there, behind what was waited for before."""
         deadline = time.monotonic() + timeout
-        while text not in self.screen:
+        while (at := self.screen.find(text, self.seen)) < 0:
             readable, _, _ = select.select([self.descriptor], [], [], max(0.0, deadline - time.monotonic()))
             assert readable, f"{text!r} did not appear; the screen shows:\n{self.screen}"
             self.screen += os.read(self.descriptor, 4096).decode(errors="replace")
+        self.seen = at + len(text)
+
+    def wait_for_prompt(self) -> None:
+        """What is typed between an answer and the next prompt belongs to neither: the shell may be changing the mode of
+        its terminal."""
+        self.wait_for("# ")
 
     def status(self) -> int:
         """Reads to the end, as a terminal does, and returns the exit status."""
@@ -63,7 +71,7 @@ class Terminal:
 @pytest.fixture
 def terminal():
     made = Terminal("--", "bash", "--norc", "-i")
-    made.wait_for("# ")
+    made.wait_for_prompt()
     yield made
     made.close()
 
@@ -72,9 +80,11 @@ def test_a_shell_has_a_terminal_of_the_right_size_and_its_status_counts(terminal
     terminal.type("stty size; test -t 0 -a -t 1 -a -t 2 && echo 'all 3 are'' terminals'\r")
     terminal.wait_for("33 111")
     terminal.wait_for("all 3 are terminals")
+    terminal.wait_for_prompt()
     terminal.resize(20, 60)
     terminal.type("until [ \"$(stty size)\" = '20 60' ]; do :; done; echo re''sized\r")
     terminal.wait_for("resized")
+    terminal.wait_for_prompt()
     terminal.type("exit 3\r")
     assert terminal.status() == 3
 
@@ -83,8 +93,10 @@ def test_keys_reach_the_machine_and_not_the_lab(terminal):
     terminal.type("echo st''arted; sleep 1000\r")
     terminal.wait_for("started")
     terminal.type("\x03")
+    terminal.wait_for_prompt()
     terminal.type("echo status''=$?\r")
     terminal.wait_for("status=130")
+    terminal.wait_for_prompt()
     terminal.type("exit 0\r")
     assert terminal.status() == 0
 

@@ -25,6 +25,10 @@ def _tell(**message) -> None:
 _channel = os.dup(1)
 
 
+class TookTooLong(BaseException):
+    """No Exception, and above all no OSError: what waits takes those for "not yet", or for the end of what it reads."""
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "limit(seconds): end the test after so many seconds instead of 120")
     # A shell gives what it runs in the background SIGINT ignored, and everybody started from there inherits it: a test
@@ -48,7 +52,7 @@ def pytest_runtest_protocol(item):
     limit = float(mark.args[0]) if mark else LIMIT
 
     def too_long(*_):
-        raise TimeoutError(f"the test took longer than {limit:g} s")
+        raise TookTooLong(f"the test took longer than {limit:g} s")
 
     _tell(kind="begun", id=item.nodeid)
     previous = signal.signal(signal.SIGALRM, too_long)

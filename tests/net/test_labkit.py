@@ -146,6 +146,27 @@ def test_what_runs_side_by_side_ends_together(monkeypatch):
         pass
 
 
+def test_a_test_ends_in_time_whatever_it_takes_for_not_yet(tmp_path):
+    (tmp_path / "test_x.py").write_text("""
+import os
+import pytest
+
+@pytest.mark.limit(0.2)
+def test_x():
+    never, always = os.pipe()
+    while True:
+        try:
+            os.read(never, 1)
+        except OSError:
+            pass
+""")
+    done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-p", "labkit.pytest_lab", "-p", "no:cacheprovider", "-q",
+                           "--rootdir", tmp_path, tmp_path / "test_x.py"], cwd=tmp_path, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "the test took longer than 0.2 s" in done.stdout
+
+
 def test_two_labs_do_not_build_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "BUILD", tmp_path)
     monkeypatch.setattr(build.packages, "ensure", lambda *_: None)

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,8 @@ LAB = {"kernels": ["6.1"], "timeout": 900}
 
 OURS = False  # whether the module is lvsd's: test_bundled_control.py
 INTERVAL = 3  # seconds
+SELDOM = 60  # seconds between two looks at the table, where lvsd is to be told and not to look
+SOON = 20  # seconds; a machine may be slow, but less than SELDOM shows that lvsd was told
 FOREIGN = "198.51.100.1:443"
 HERE = Path(__file__).resolve().parent
 
@@ -65,10 +66,11 @@ class Daemon:
         self.state = folder / "state"
         self.logfile = folder / "log"
         self.process = None
+        self.interval = INTERVAL
 
     def write(self, text, top=""):
         new = self.folder / "lvsd.toml.new"
-        new.write_text(f'[global]\nreconcile_interval = "{INTERVAL}s"\nguard = 100\n{top}\n{text}')
+        new.write_text(f'[global]\nreconcile_interval = "{self.interval}s"\nguard = 100\n{top}\n{text}')
         new.rename(self.config)
 
     def start(self, text, top="", **environment):
@@ -124,6 +126,7 @@ VANDALS = {
 
 
 def test_what_vandals_do_is_repaired_in_time_and_said(lvsd):
+    lvsd.interval = SELDOM if OURS else INTERVAL
     lvsd.start(TWO)
     wait_for(lambda: table() == TWO_HELD, 30, "the table is written")
     lvsd.settled()
@@ -131,13 +134,9 @@ def test_what_vandals_do_is_repaired_in_time_and_said(lvsd):
         said = lvsd.log().count("ipvs-drift")
         repairs = lvsd.status()["ipvs"]["repairs"]
         ipvsadm(*words)
-        begin = time.monotonic()
         assert table() != TWO_HELD or OURS, f"{what}: the vandal has done nothing"
         wanted = {key: value for key, value in TWO_HELD.items() if key != FOREIGN or words != ("-C",)}
-        wait_for(lambda: table() == wanted, 20, f"{what}, and repaired: {wanted}")
-        took = time.monotonic() - begin
-        # A slow machine may be slow, but the difference between being told and looking must show.
-        assert took <= (2 if OURS else INTERVAL + 5), f"{what}: repaired after {took:.1f} s"
+        wait_for(lambda: table() == wanted, SOON if OURS else INTERVAL + 5, f"{what}, and repaired: {wanted}")
         wait_for(lambda: lvsd.log().count("ipvs-drift") > said, 10, f"{what}: it is in the log")
         wait_for(lambda: lvsd.status()["ipvs"]["repairs"] > repairs, 10, f"{what}: it is counted")
         if words == ("-C",):
@@ -311,6 +310,7 @@ def test_a_read_only_disk_stops_nothing_and_is_said(lvsd, tiny_disk):
 
 
 def test_the_module_goes_and_comes_again(lvsd):
+    lvsd.interval = SELDOM if OURS else INTERVAL
     lvsd.start(TWO)
     lvsd.settled()
     blocked = Path("/etc/modprobe.d/no-ip_vs.conf")
@@ -330,7 +330,7 @@ def test_the_module_goes_and_comes_again(lvsd):
         lvsd.settled()
         assert lvsd.status()["ipvs"]["module"] == ("lvsd" if OURS else "stock")
     ipvsadm("-D", "-t", "192.0.2.1:80")
-    wait_for(lambda: table() == wanted, 2 if OURS else INTERVAL + 5, "and drift is seen as before")
+    wait_for(lambda: table() == wanted, SOON if OURS else INTERVAL + 5, "and drift is seen as before")
 
 
 def lost_messages(pid):
@@ -344,6 +344,7 @@ def lost_messages(pid):
 @pytest.mark.limit(300)
 def test_more_is_told_than_there_is_room_for(lvsd):
     """ENOBUFS: what was lost is not known, so everything is looked at."""
+    lvsd.interval = SELDOM if OURS else INTERVAL
     lvsd.start(TWO)
     lvsd.settled()
     wait_for(lambda: table() == TWO_HELD, 30, "the table is written")
@@ -360,6 +361,6 @@ def test_more_is_told_than_there_is_room_for(lvsd):
         wait_for(overflowed, 240, "messages are lost")
     ipvsadm("-e", "-t", "192.0.2.2:80", "-r", "10.9.2.1:80", "-m", "-w", "9")
     lvsd.process.send_signal(signal.SIGCONT)
-    wait_for(lambda: table() == TWO_HELD, 20, "what was lost is made good")
+    wait_for(lambda: table() == TWO_HELD, SOON, "what was lost is made good")
     ipvsadm("-D", "-t", "192.0.2.2:80")
-    wait_for(lambda: table() == TWO_HELD, 2 if OURS else INTERVAL + 5, "and the next change is heard of")
+    wait_for(lambda: table() == TWO_HELD, SOON if OURS else INTERVAL + 5, "and the next change is heard of")
