@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "ipvs/transport.hpp"
 
@@ -85,10 +86,13 @@ void Watch::read() {
         const auto size = ::recvfrom(socket_.native_handle(), buffer_.data(), buffer_.size(), MSG_TRUNC,
                                      reinterpret_cast<sockaddr*>(&from), &size_of_from);
         if (size < 0 && errno == ENOBUFS) {
-            news.lost = true;
+            news.lost = missed_ = true;
             continue;
         }
-        if (size <= 0) break;
+        if (size <= 0) {
+            if (std::exchange(missed_, false)) news.lost = true;
+            break;
+        }
         if (from.nl_family == AF_NETLINK && from.nl_pid != 0) continue;  // another process pretends
         if (static_cast<std::size_t>(size) > buffer_.size())
             news.lost = true;

@@ -20,6 +20,7 @@ namespace {
 
 constexpr int kLinkBuffer = 1 << 20;
 constexpr int kMaxDumps = 16;
+constexpr int kMaxDrained = 8192;  // more than have room
 
 Mac read_mac(nlattr* attr) {
     Mac mac{};
@@ -62,14 +63,28 @@ Result<void> LinkTable::open() {
     return dump();
 }
 
+// Once it has lost something the kernel keeps nothing more until the socket is empty, and does not say so: what
+// changes behind the dump and before that would never be heard of. True: it is empty.
+bool LinkTable::drain() {
+    for (int rounds = 0; rounds < kMaxDrained; ++rounds) {
+        const auto size = ::recv(fd_.get(), buffer_.data(), buffer_.size(), 0);
+        if (size < 0 && errno == ENOBUFS) continue;
+        if (size <= 0) return true;
+        bool done = false;
+        (void)read_buffer(static_cast<std::size_t>(size), done);
+    }
+    return false;
+}
+
 // Again and again until nothing was lost meanwhile.
 Result<void> LinkTable::dump() {
     const auto devices = devices_;
     for (int attempt = 0; attempt < kMaxDumps; ++attempt) {
+        const bool drained = drain();
         links_.clear();
         leftovers_.clear();
         devices_.clear();
-        lost_ = false;
+        lost_ = !drained;
         dumping_ = true;
         auto done = dump_once();
         dumping_ = false;
@@ -77,7 +92,8 @@ Result<void> LinkTable::dump() {
         if (!lost_) break;
     }
     for (const auto& [index, device] : devices)
-        if (!devices_.contains(index)) removed_devices_.push_back(index);
+        if (!devices_.contains(index) && std::ranges::find(removed_devices_, index) == removed_devices_.end())
+            removed_devices_.push_back(index);
     return {};
 }
 
@@ -138,14 +154,14 @@ bool LinkTable::read_buffer(std::size_t size, bool& done) {
 bool LinkTable::read() {
     bool changed = false;
     if (std::exchange(stale_, false)) {  // the last attempt to read everything failed
-        stale_ = !dump();
+        stale_ = !dump() || lost_;
         changed = true;
     }
     for (int rounds = 0; rounds < 256; ++rounds) {
         const auto size = ::recv(fd_.get(), buffer_.data(), buffer_.size(), 0);
         if (size < 0 && errno == ENOBUFS) {
             ++overruns_;
-            stale_ = !dump();
+            stale_ = !dump() || lost_;
             return true;
         }
         if (size <= 0) break;

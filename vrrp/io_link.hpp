@@ -60,6 +60,7 @@ public:
 
 private:
     [[nodiscard]] Result<void> dump();
+    bool drain();
     [[nodiscard]] Result<void> dump_once();
     [[nodiscard]] Result<void> request(int type, int family);
     [[nodiscard]] Result<void> await_dump();

@@ -34,12 +34,14 @@ public:
         bool ipv4 = false, ipv6 = false;
         [[nodiscard]] bool of(Family family) const { return family == Family::ipv4 ? ipv4 : ipv6; }
     };
-    // Reads what is waiting. After an overrun it may be anything.
+    // Reads what is waiting. After an overrun it may be anything, and once more when all that waited is read: the
+    // kernel keeps nothing until then.
     [[nodiscard]] Gone read();
 
 private:
     Fd fd_;
     std::uint32_t ours_ = 0;
+    bool missed_ = false;  // and what waited is not read yet
     std::vector<std::uint8_t> buffer_;
 };
 

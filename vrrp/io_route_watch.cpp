@@ -10,6 +10,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstddef>
+#include <utility>
 
 #include "vrrp/io_route.hpp"
 
@@ -69,9 +70,13 @@ RouteWatch::Gone RouteWatch::read() {
         const auto size = ::recv(fd_.get(), buffer_.data(), buffer_.size(), 0);
         if (size < 0 && errno == ENOBUFS) {
             gone = {.ipv4 = true, .ipv6 = true};
+            missed_ = true;
             continue;
         }
-        if (size <= 0) break;
+        if (size <= 0) {
+            if (std::exchange(missed_, false)) gone = {.ipv4 = true, .ipv6 = true};
+            break;
+        }
         int left = static_cast<int>(size);
         for (auto* message = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(message, left);
              message = nlmsg_next(message, &left)) {

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Who listens to the kernel and loses something, in a network namespace of its own. Until the socket is empty again the
+// kernel drops what comes, and tells of the loss once.
+#include <gtest/gtest.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <random>
+#include <string>
+#include <thread>
+
+#include "vrrp/io_link.hpp"
+#include "vrrp/io_route.hpp"
+
+namespace lvs::vrrp::io {
+namespace {
+
+class LossTest : public ::testing::Test {
+protected:
+    static void SetUpTestSuite() {
+        ASSERT_EQ(::unshare(::geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET), 0) << std::strerror(errno);
+    }
+
+    static void ip(const std::string& lines, const std::string& option = "-4") {
+        FILE* batch = ::popen(("ip " + option + " -batch -").c_str(), "w");
+        ASSERT_NE(batch, nullptr);
+        std::fwrite(lines.data(), 1, lines.size(), batch);
+        ASSERT_EQ(::pclose(batch), 0);
+    }
+
+    static void make_small(int fd) {
+        const int room = 64 * 1024;
+        ASSERT_EQ(::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
+    }
+
+    static bool is_readable(int fd, std::chrono::milliseconds wait = {}) {
+        pollfd waiter{.fd = fd, .events = POLLIN, .revents = 0};
+        return ::poll(&waiter, 1, static_cast<int>(wait.count())) > 0;
+    }
+};
+
+TEST_F(LossTest, ARuleThatGoesBehindTheFirstWordOfALossIsMissed) {
+    const auto ours = std::to_string(kAddressMark);
+    std::string flood;
+    for (int i = 0; i < 3000; ++i) {
+        const auto rule = " to 192.0.2.1 table 7 protocol 99 priority " + std::to_string(1000 + i % 50) + "\n";
+        flood += "rule add" + rule + "rule del" + rule;
+    }
+    ip("rule add to 2001:db8::1 table 7 priority 7 protocol " + ours + "\n", "-6");
+    RouteWatch watch;
+    ASSERT_TRUE(watch.open(0));
+    ip(flood);
+    const auto first = watch.read();
+    EXPECT_TRUE(first.ipv4 && first.ipv6) << "it may be anything";
+    ASSERT_TRUE(is_readable(watch.fd())) << "nothing waits any more: the rest shows nothing";
+    ip("rule del priority 7\n", "-6");
+    RouteWatch::Gone then;
+    while (is_readable(watch.fd())) {
+        const auto gone = watch.read();
+        then.ipv6 = then.ipv6 || gone.ipv6;
+    }
+    EXPECT_TRUE(then.ipv6);
+}
+
+TEST_F(LossTest, AnInterfaceThatChangesWhileEverythingIsReadAgainIsKnown) {
+    ip("link add v0 type veth peer name v1\nlink set v1 up\nlink set v0 up\n");
+    std::string flood;
+    for (int i = 0; i < 400; ++i)
+        flood += "addr add 10.0." + std::to_string(i / 200) + "." + std::to_string(i % 200 + 1) + "/32 dev v1\n";
+    flood += "addr flush dev v1\n";
+    LinkTable links;
+    ASSERT_TRUE(links.open());
+    make_small(links.fd());
+    const int control = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    std::minstd_rand random(1);
+    bool up = true;
+    for (int round = 0; round < 150; ++round) {
+        ip(flood);
+        up = !up;
+        ifreq wanted{};
+        std::strcpy(wanted.ifr_name, "v0");
+        wanted.ifr_flags = static_cast<short>(up ? IFF_UP : 0);
+        const auto delay = std::chrono::microseconds(random() % 1500);
+        std::thread other([&] {
+            for (const auto until = std::chrono::steady_clock::now() + delay; std::chrono::steady_clock::now() < until;)
+                continue;
+            ASSERT_EQ(::ioctl(control, SIOCSIFFLAGS, &wanted), 0);
+        });
+        (void)links.read();
+        other.join();
+        while (is_readable(links.fd()) || // a carrier comes some time after its interface
+               (links.find("v0")->up != up && is_readable(links.fd(), std::chrono::seconds(5))))
+            (void)links.read();
+        ASSERT_EQ(links.find("v0")->up, up) << "round " << round;
+    }
+    EXPECT_GE(links.overruns(), 50U) << "the rounds lose nothing: they show nothing";
+    ::close(control);
+}
+
+}  // namespace
+}  // namespace lvs::vrrp::io
