@@ -37,10 +37,6 @@ def _sees_untracked(stock, ours) -> bool:
     return "ct state untracked counter" in str(stock) and "ct state untracked counter" in str(ours)
 
 
-def _some_gone(stock, ours) -> bool:
-    return len(ours) < len(stock) and {entry["entry"] for entry in ours} < {entry["entry"] for entry in stock}
-
-
 def _hooks(lines) -> tuple[set, set]:
     """Those of either module and the others, each as (family, hook, priority), the others with their names."""
     module, others, family, hook = set(), set(), "", ""
@@ -81,7 +77,6 @@ RULES: tuple[Rule, ...] = (
          "which stock reads from a route that does not have it yet", _less),
     Rule("tunnel_path_*_6over6", "*/send:sa/out/count", "so is one behind a tunnel over IPv6, whom stock tells nothing",
          _told_too_big),
-    Rule("random_packets_*", "*/send:*/out/count", "the same", _told_too_big),
     Rule("random_packets_*", "*/send:*/out/0/rest", "a client behind a tunnel is told the new MTU at once", _less),
     Rule("tunnel_path_*_6over6", "*/proc:ip_vs_stats*", "the same: those errors count"),
     Rule("tunnel_path_*_6over6", "*/genl:[48]/*", "the same"),
@@ -92,8 +87,6 @@ RULES: tuple[Rule, ...] = (
          "run, here against the upper threshold of the only server left"),
     Rule("random_changes_027", "*", "the same: what its server still sends is not its reply any more, nor is it in stock once "
          "the timer has run"),
-    Rule("random_changes_042", "128/proc:ip_vs_conn/text/entries/count", "the connections of a server that is taken away are "
-         "gone at once with expire_nodest_conn; stock's work that ends them runs some milliseconds later", _some_gone),
     Rule("random_mutations_026", "*", "an error that quotes a packet shorter than its own header is nobody's and goes on as "
          "it came; stock follows it"),
     Rule("hooks_nat?", "*/show:nft list ruleset/out/*", "in FORWARD replies are looked at where stock looks at errors, at 99, "

@@ -213,6 +213,7 @@ def changes(t, random) -> None:
     flags = random.choice((0, 1))
     t.service(key, scheduler, flags=flags, timeout=60)
     present: dict = {}
+    ends_at_once = 0  # expire_nodest_conn
     for step in range(120):
         chance = random.random()
         server = random.choice(traffic.servers)
@@ -222,12 +223,15 @@ def changes(t, random) -> None:
         elif chance < 0.13:
             t.dest(key, server, 80, 0, weight=random.choice((0, 0, 1, 3)), upper=random.choice((0, 1, 3)), command=SET_DEST)
         elif chance < 0.17:
-            t.drop_dest(key, server, 80)
+            if t.drop_dest(key, server, 80) == 0 and ends_at_once:
+                t.until_connections_end(server)
         elif chance < 0.19:
             t.service(key, random.choice(PREDICTABLE), flags=flags, timeout=60, command=SET_SERVICE)
         elif chance < 0.22:
             name = random.choice(("expire_nodest_conn", "expire_quiescent_template", "conn_reuse_mode"))
-            t.sysctl(name, random.choice((0, 1)))
+            value = random.choice((0, 1))
+            t.sysctl(name, value)
+            ends_at_once = value if name == "expire_nodest_conn" else ends_at_once
         elif chance < 0.7 or not traffic.flows:
             protocol, client, sport = key[0], random.choice(traffic.clients), random.randrange(4000, 4012)
             traffic.flows.append((protocol, client, sport, 80))
