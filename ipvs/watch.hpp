@@ -3,9 +3,9 @@
 // The ear: a netlink socket of its own that hears when a module with IPVS is loaded (nlctrl) and, from ours,
 // every change of the table. Private to lvs_ipvs_io. Thread: the loop.
 //
-// What was missed (ENOBUFS) is told as lost, and once more when all that waited is read: until then the kernel
-// drops what comes and says nothing of it, so who looked at the table meanwhile may have looked too early.
-// Without such a socket nothing is told; the table is then looked at from time to time all the same.
+// What was missed (ENOBUFS) is told as lost, and once more when all that waited is read: until then the
+// kernel drops what comes and says nothing of it, so who looked at the table meanwhile may have looked too
+// early. Without such a socket nothing is told; the table is then looked at from time to time all the same.
 #pragma once
 
 #include <functional>

@@ -63,8 +63,8 @@ Result<void> LinkTable::open() {
     return dump();
 }
 
-// Once it has lost something the kernel keeps nothing more until the socket is empty, and does not say so: what
-// changes behind the dump and before that would never be heard of. True: it is empty.
+// Once it has lost something the kernel keeps nothing more until the socket is empty, and does not say so:
+// what changes behind the dump and before that would never be heard of. True: it is empty.
 bool LinkTable::drain() {
     for (int rounds = 0; rounds < kMaxDrained; ++rounds) {
         const auto size = ::recv(fd_.get(), buffer_.data(), buffer_.size(), 0);

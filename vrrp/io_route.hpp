@@ -34,8 +34,8 @@ public:
         bool ipv4 = false, ipv6 = false;
         [[nodiscard]] bool of(Family family) const { return family == Family::ipv4 ? ipv4 : ipv6; }
     };
-    // Reads what is waiting. After an overrun it may be anything, and once more when all that waited is read: the
-    // kernel keeps nothing until then.
+    // Reads what is waiting. After an overrun it may be anything, and once more when all that waited is read:
+    // the kernel keeps nothing until then.
     [[nodiscard]] Gone read();
 
 private:

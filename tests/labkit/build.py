@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Builds the tree with CMake's presets, showing progress and, on failure, what the compiler said."""
 
-import fcntl
 import os
 import re
 import subprocess
 import sys
 from collections import deque
-from contextlib import contextmanager
 
 from . import packages
 from .child import GIVES_WAY, reading
+from .locking import one_at_a_time
 from .paths import BUILD, ROOT, bin_dir
 from .say import LabError, say
 
@@ -31,21 +30,9 @@ def ensure_runnable() -> None:
 def build(preset: str, *targets: str, beside: bool = False) -> None:
     """Brings the targets (none: everything) of build/PRESET up to date; `beside` other work, which comes first."""
     packages.ensure("build")
-    with _alone_in(preset):
+    # Two that begin in a new tree would configure it both at once.
+    with one_at_a_time(BUILD / f"{preset}.lock", f"building build/{preset}"):
         _build(preset, targets, beside)
-
-
-@contextmanager
-def _alone_in(preset: str):
-    """One lab at a time builds there; two that begin in a new tree would configure it both at once."""
-    BUILD.mkdir(exist_ok=True)
-    with open(BUILD / f"{preset}.lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"waiting for another lab that is building build/{preset}")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _build(preset: str, targets: tuple, beside: bool) -> None:

@@ -8,7 +8,6 @@ Built once, which takes 13 minutes of two idle processors; again when debug.conf
 would never see the same twice, and cost a third.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from . import packages
 from .child import reading
+from .locking import one_at_a_time
 from .paths import CACHE
 from .say import LabError, say
 
@@ -43,13 +43,7 @@ def digest() -> str:
 
 def make(home: Path) -> None:
     """Fills `home`. Another lab that is at it is waited for; kernels that are there can be used meanwhile."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / "debug.lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another lab that is building the debug kernel")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with one_at_a_time(CACHE / "debug.lock", "building the debug kernel"):
         if not is_current(home):
             _make(home)
 

@@ -10,7 +10,6 @@ QEMU starts the ELF file directly (PVH): the compressed one unpacks itself, whic
 three seconds.
 """
 
-import fcntl
 import json
 import lzma
 import os
@@ -23,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import debug_kernel, packages
+from .locking import one_at_a_time
 from .paths import CACHE
 from .say import LabError, say
 
@@ -88,13 +88,7 @@ def cache_lock():
     """One lab at a time changes the cache. Who has the lock must not ask for it again: it would wait for itself."""
     global _has_lock
     assert not _has_lock, "the cache's lock is asked for by who has it"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / "lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another lab that is filling the cache")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with one_at_a_time(CACHE / "lock", "filling the cache"):
         _has_lock = True
         try:
             yield

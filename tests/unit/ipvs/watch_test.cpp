@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <utility>
+
+#include "ipvs/transport.hpp"
 
 namespace lvs::ipvs {
 namespace {
@@ -17,9 +19,8 @@ constexpr std::uint32_t kGroup = 1;
 
 int open_user_socket(std::uint32_t groups) {
     const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_USERSOCK);
-    const int room = 300 * 1024;  // more messages than are read in one turn, fewer than come
-    if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0)
-        (void)::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    // More messages than are read in one turn, fewer than come.
+    ask_for_room(fd, SO_RCVBUFFORCE, SO_RCVBUF, 300 * 1024);
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
     address.nl_groups = groups;

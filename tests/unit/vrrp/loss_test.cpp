@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Who listens to the kernel and loses something, in a network namespace of its own. Until the socket is empty again the
-// kernel drops what comes, and tells of the loss once.
+// Who listens to the kernel and loses something, in a network namespace of its own. Until the socket is empty
+// again the kernel drops what comes, and tells of the loss once.
 #include <gtest/gtest.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -11,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -27,7 +27,8 @@ namespace {
 class LossTest : public ::testing::Test {
 protected:
     static void SetUpTestSuite() {
-        ASSERT_EQ(::unshare(::geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET), 0) << std::strerror(errno);
+        ASSERT_EQ(::unshare(::geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET), 0)
+            << std::strerror(errno);
     }
 
     static void ip(const std::string& lines, const std::string& option = "-4") {
@@ -52,7 +53,8 @@ TEST_F(LossTest, ARuleThatGoesBehindTheFirstWordOfALossIsMissed) {
     const auto ours = std::to_string(kAddressMark);
     std::string flood;
     for (int i = 0; i < 3000; ++i) {
-        const auto rule = " to 192.0.2.1 table 7 protocol 99 priority " + std::to_string(1000 + i % 50) + "\n";
+        const auto rule =
+            " to 192.0.2.1 table 7 protocol 99 priority " + std::to_string(1000 + i % 50) + "\n";
         flood += "rule add" + rule + "rule del" + rule;
     }
     ip("rule add to 2001:db8::1 table 7 priority 7 protocol " + ours + "\n", "-6");
@@ -76,7 +78,8 @@ TEST_F(LossTest, AnInterfaceThatChangesWhileEverythingIsReadAgainIsKnown) {
     ip("link add v0 type veth peer name v1\nlink set v1 up\nlink set v0 up\n");
     std::string flood;
     for (int i = 0; i < 400; ++i)
-        flood += "addr add 10.0." + std::to_string(i / 200) + "." + std::to_string(i % 200 + 1) + "/32 dev v1\n";
+        flood +=
+            "addr add 10.0." + std::to_string(i / 200) + "." + std::to_string(i % 200 + 1) + "/32 dev v1\n";
     flood += "addr flush dev v1\n";
     LinkTable links;
     ASSERT_TRUE(links.open());
@@ -92,13 +95,14 @@ TEST_F(LossTest, AnInterfaceThatChangesWhileEverythingIsReadAgainIsKnown) {
         wanted.ifr_flags = static_cast<short>(up ? IFF_UP : 0);
         const auto delay = std::chrono::microseconds(random() % 1500);
         std::thread other([&] {
-            for (const auto until = std::chrono::steady_clock::now() + delay; std::chrono::steady_clock::now() < until;)
+            for (const auto until = std::chrono::steady_clock::now() + delay;
+                 std::chrono::steady_clock::now() < until;)
                 continue;
             ASSERT_EQ(::ioctl(control, SIOCSIFFLAGS, &wanted), 0);
         });
         (void)links.read();
         other.join();
-        while (is_readable(links.fd()) || // a carrier comes some time after its interface
+        while (is_readable(links.fd()) ||  // a carrier comes some time after its interface
                (links.find("v0")->up != up && is_readable(links.fd(), std::chrono::seconds(5))))
             (void)links.read();
         ASSERT_EQ(links.find("v0")->up, up) << "round " << round;
