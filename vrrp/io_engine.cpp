@@ -20,6 +20,7 @@ constexpr std::size_t kReceiveBound = 1024;     // packets of one socket in one 
 constexpr std::uint32_t kAnnounceBudget = 256;  // frames of one router in one turn
 constexpr std::uint32_t kAnnounceSlice = 64;    // tokens worth waking up for
 constexpr Duration kLate = std::chrono::milliseconds(5);
+constexpr Duration kReread = std::chrono::milliseconds(100);
 
 Time read_clock(clockid_t clock) {
     timespec now{};
@@ -86,6 +87,7 @@ void Engine::run() {
     become_realtime();
     while (!quit_) {
         wait();
+        if (reread_ && *reread_ <= monotonic_now()) on_links();
         run_timers();
         run_trackers();
         announce();
@@ -120,7 +122,8 @@ void Engine::wait() {
     auto until = next_announcement();
     if (const auto* first = timers_.first())
         until = until ? std::min(*until, *first->heap_time) : *first->heap_time;
-    if (const auto due = next_tracker()) until = until ? std::min(*until, *due) : *due;
+    for (const auto due : {next_tracker(), reread_})
+        if (due) until = until ? std::min(*until, *due) : *due;
     if (until) {
         const auto left = std::max(Duration(0), *until - monotonic_now()).count();
         timeout = {.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
@@ -302,6 +305,7 @@ int Engine::send_frame(int index, std::span<const std::uint8_t> frame) {
 void Engine::on_links() {
     const bool changed = links_.read();
     const Time now = monotonic_now();
+    reread_ = links_.is_stale() ? std::optional(now + kReread) : std::nullopt;
     if (links_.overruns() != overruns_) {
         overruns_ = links_.overruns();
         emit({.kind = Event::Kind::trouble, .time = now, .trouble = Trouble::netlink, .error = ENOBUFS});

@@ -135,6 +135,7 @@ private:
     bool quit_ = false;
     bool realtime_ = false, memory_locked_ = false;
     std::uint64_t seq_ = 0, events_lost_ = 0, wakeups_ = 0, overruns_ = 0;
+    std::optional<Time> reread_;  // the interfaces could not be read
     Lateness lateness_;
     Pacer telling_{1, 16};  // events that strangers cause
     std::array<std::uint64_t, kDiscards> discarded_{};

@@ -76,9 +76,10 @@ bool LinkTable::drain() {
     return false;
 }
 
-// Again and again until nothing was lost meanwhile.
+// Again and again until nothing was lost meanwhile. What cannot be read is left as it was known.
 Result<void> LinkTable::dump() {
-    const auto devices = devices_;
+    auto links = links_;
+    auto devices = devices_;
     for (int attempt = 0; attempt < kMaxDumps; ++attempt) {
         const bool drained = drain();
         links_.clear();
@@ -88,7 +89,11 @@ Result<void> LinkTable::dump() {
         dumping_ = true;
         auto done = dump_once();
         dumping_ = false;
-        if (!done) return done;
+        if (!done) {
+            links_.swap(links);
+            devices_.swap(devices);
+            return done;
+        }
         if (!lost_) break;
     }
     for (const auto& [index, device] : devices)
@@ -153,7 +158,7 @@ bool LinkTable::read_buffer(std::size_t size, bool& done) {
 
 bool LinkTable::read() {
     bool changed = false;
-    if (std::exchange(stale_, false)) {  // the last attempt to read everything failed
+    if (std::exchange(stale_, false)) {
         stale_ = !dump() || lost_;
         changed = true;
     }

@@ -45,6 +45,8 @@ public:
 
     // Reads what is waiting. True when links or unmarked addresses changed.
     bool read();
+    // All could not be read, or not in one piece: the next read() tries again. Nothing need ever be waiting.
+    [[nodiscard]] bool is_stale() const { return stale_; }
     [[nodiscard]] const Link* find(const std::string& name) const;
     [[nodiscard]] std::uint64_t overruns() const { return overruns_; }
     void forget();  // what was removed, found twice or taken down: the engine has seen it
@@ -78,7 +80,7 @@ private:
     std::vector<int> removed_devices_, downed_devices_;
     bool dumping_ = false;
     bool lost_ = false;   // while dumping: notifications, or the dump's own consistency
-    bool stale_ = false;  // the last dump failed
+    bool stale_ = false;
     std::uint64_t overruns_ = 0;
     std::uint32_t seq_ = 0;
 };

@@ -6,13 +6,13 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <fstream>
-#include <span>
 
 #include "checkers/fd.hpp"
 
@@ -46,38 +46,25 @@ void add(Route& route, std::uint32_t index) {
     if (if_indextoname(index, name) != nullptr) route.interfaces.emplace_back(name);
 }
 
-template <class T>
-std::optional<T> read_at(std::span<const std::uint8_t> bytes, std::size_t at) {
-    T out;
-    if (at > bytes.size() || bytes.size() - at < sizeof out) return std::nullopt;
-    std::memcpy(&out, bytes.data() + at, sizeof out);
-    return out;
-}
-
-void add_several(Route& route, std::span<const std::uint8_t> bytes) {
-    for (std::size_t at = 0;;) {
-        const auto hop = read_at<rtnexthop>(bytes, at);
-        if (!hop || hop->rtnh_len < sizeof *hop) return;
+void add_several(Route& route, nlattr* attribute) {
+    auto* hop = static_cast<rtnexthop*>(nla_data(attribute));
+    for (int left = nla_len(attribute); RTNH_OK(hop, left);) {
         add(route, static_cast<std::uint32_t>(hop->rtnh_ifindex));
-        at += RTNH_ALIGN(hop->rtnh_len);
+        left -= static_cast<int>(RTNH_ALIGN(hop->rtnh_len));
+        hop = RTNH_NEXT(hop);
     }
 }
 
-std::optional<Route> read_answer(std::span<const std::uint8_t> bytes) {
-    const auto head = read_at<nlmsghdr>(bytes, 0);
-    const auto route = read_at<rtmsg>(bytes, NLMSG_HDRLEN);
-    if (!head || !route || head->nlmsg_type != RTM_NEWROUTE) return std::nullopt;
+std::optional<Route> read_answer(nlmsghdr* answer, int size) {
+    nlattr* attributes[RTA_MAX + 1] = {};
+    if (!nlmsg_ok(answer, size) || answer->nlmsg_type != RTM_NEWROUTE ||
+        nlmsg_parse(answer, sizeof(rtmsg), attributes, RTA_MAX, nullptr) < 0)
+        return std::nullopt;
+    const auto* route = static_cast<const rtmsg*>(nlmsg_data(answer));
     Route out{.is_local = route->rtm_type == RTN_LOCAL, .interfaces = {}};
-    for (std::size_t at = NLMSG_LENGTH(NLMSG_ALIGN(sizeof(rtmsg)));;) {
-        const auto attribute = read_at<rtattr>(bytes, at);
-        if (!attribute || attribute->rta_len < sizeof *attribute || bytes.size() - at < attribute->rta_len)
-            return out;
-        const auto value = bytes.subspan(at + RTA_LENGTH(0), attribute->rta_len - RTA_LENGTH(0));
-        if (attribute->rta_type == RTA_OIF)
-            if (const auto index = read_at<std::uint32_t>(value, 0)) add(out, *index);
-        if (attribute->rta_type == RTA_MULTIPATH) add_several(out, value);
-        at += RTA_ALIGN(attribute->rta_len);
-    }
+    if (auto* one = attributes[RTA_OIF]) add(out, nla_get_u32(one));
+    if (auto* several = attributes[RTA_MULTIPATH]) add_several(out, several);
+    return out;
 }
 
 int setting(const std::string& interface, const char* name) {
@@ -100,7 +87,7 @@ std::optional<Route> route_to(const IpAddress& address) {
         return std::nullopt;
     alignas(nlmsghdr) std::uint8_t answer[4096];  // the kernel has answered before send() returned
     const auto size = recv(fd.get(), answer, sizeof answer, MSG_DONTWAIT);
-    return size > 0 ? read_answer({answer, static_cast<std::size_t>(size)}) : std::nullopt;
+    return size > 0 ? read_answer(reinterpret_cast<nlmsghdr*>(answer), static_cast<int>(size)) : std::nullopt;
 }
 
 Accepting accept_local(const std::string& interface) {

@@ -3,17 +3,24 @@
 // Who listens to the kernel and loses something, in a network namespace of its own. Until the socket is empty
 // again the kernel drops what comes, and tells of the loss once.
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 #include <random>
 #include <string>
 #include <thread>
@@ -109,6 +116,45 @@ TEST_F(LossTest, AnInterfaceThatChangesWhileEverythingIsReadAgainIsKnown) {
     }
     EXPECT_GE(links.overruns(), 50U) << "the rounds lose nothing: they show nothing";
     ::close(control);
+}
+
+// In a thread that may not send: it stays so.
+void without_sending(const std::function<void()>& what) {
+    std::thread([&] {
+        std::array<sock_filter, 4> code{{
+            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_sendto, 0, 1),
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        }};
+        const sock_fprog program{.len = code.size(), .filter = code.data()};
+        ASSERT_EQ(::prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL), 0);
+        ASSERT_EQ(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+        what();
+    }).join();
+}
+
+TEST_F(LossTest, InterfacesThatCannotBeReadAgainStayKnownUntilTheyCan) {
+    ip("link add w0 type veth peer name w1\nlink set w1 up\nlink set w0 up\n");
+    LinkTable links;
+    ASSERT_TRUE(links.open());
+    ASSERT_NE(links.find("w0"), nullptr);
+    give_room(links.fd(), 4 * 1024);
+    std::string flood;
+    for (int i = 0; i < 400; ++i)
+        flood += "link set w1 alias of-" + std::to_string(i) + "\n";
+    ip(flood + "link set w0 down\n");
+    without_sending([&] { (void)links.read(); });
+    EXPECT_EQ(links.overruns(), 1U);
+    EXPECT_TRUE(links.is_stale());
+    ASSERT_NE(links.find("w0"), nullptr);
+    EXPECT_TRUE(links.find("w0")->up) << "the change was to be lost";
+    while (is_readable(links.fd()))
+        without_sending([&] { (void)links.read(); });
+    ASSERT_TRUE(links.is_stale());
+    EXPECT_TRUE(links.read());
+    EXPECT_FALSE(links.is_stale());
+    EXPECT_FALSE(links.find("w0")->up);
 }
 
 }  // namespace
