@@ -406,7 +406,7 @@ void Engine::apply(Command& command) {
         for (const auto family : {Family::ipv4, Family::ipv6}) {
             const bool has = std::any_of(spec.addresses.begin(), spec.addresses.end(),
                                          [&](const auto& p) { return p.address.family() == family; });
-            if (has) apply_one(id, family, spec);
+            if (has) apply_one(id, family, spec, command.held.contains(id));
         }
     }
     regroup();
@@ -438,7 +438,7 @@ void Engine::drop_missing(const std::vector<std::pair<std::uint32_t, RouterSpec>
     }
 }
 
-void Engine::apply_one(std::uint32_t id, Family family, const RouterSpec& spec) {
+void Engine::apply_one(std::uint32_t id, Family family, const RouterSpec& spec, bool starts_held) {
     const Time now = monotonic_now();
     order_.emplace_back(id, family);
     auto& instance = instances_[{id, family}];
@@ -449,7 +449,7 @@ void Engine::apply_one(std::uint32_t id, Family family, const RouterSpec& spec) 
         instance->update(now, links_.find(spec.interface));  // it may name other interfaces now
         return after(*instance);
     }
-    const bool held = instance && instance->held();
+    const bool held = instance ? instance->held() : starts_held;
     if (instance) {
         instance->retire(now);
         timers_.set(*instance, std::nullopt);

@@ -7,6 +7,7 @@
 #include <future>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "vrrp/io_instance.hpp"
@@ -30,6 +31,7 @@ struct Command {
     Kind kind = Kind::stop;
     std::vector<std::pair<std::uint32_t, RouterSpec>> routers;  // apply
     std::vector<TrackerSpec> trackers;                          // apply
+    std::set<std::uint32_t> held;                               // apply
     std::uint32_t router = 0;                                   // priority, fault, hold, release, failover
     std::string tracker;                                        // tracker
     bool good = false;                                          // tracker
@@ -78,7 +80,7 @@ private:
     void carry_out(Command& command);
     void apply(Command& command);
     void drop_missing(const std::vector<std::pair<std::uint32_t, RouterSpec>>& routers);
-    void apply_one(std::uint32_t id, Family family, const RouterSpec& spec);
+    void apply_one(std::uint32_t id, Family family, const RouterSpec& spec, bool starts_held);
     void on_links();
     void on_routes();
     void on_results();

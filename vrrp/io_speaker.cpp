@@ -221,7 +221,8 @@ void Speaker::stop() {
     impl_->guard = io::Fd();
 }
 
-Result<void> Speaker::apply(std::vector<RouterSpec> routers, std::vector<TrackerSpec> trackers) {
+Result<void> Speaker::apply(std::vector<RouterSpec> routers, std::vector<TrackerSpec> trackers,
+                            const std::set<std::string>& held) {
     LVS_ASSERT(impl_->running());
     if (auto fine = check(routers); !fine) return fine;
     if (auto fine = check(routers, trackers); !fine) return fine;
@@ -229,6 +230,7 @@ Result<void> Speaker::apply(std::vector<RouterSpec> routers, std::vector<Tracker
     command->kind = Command::Kind::apply;
     for (auto& spec : routers) {
         const auto id = impl_->id_of(spec.name);
+        if (held.contains(spec.name)) command->held.insert(id);
         spec.config.grouped = !spec.group.empty();
         command->routers.emplace_back(id, std::move(spec));
     }

@@ -254,7 +254,7 @@ dbus::Answer Daemon::override_servers(const dbus::Command& command) {
 
 bool Daemon::store_overrides() {
     const auto stored = write_file_atomically(options_.state_dir + "/overrides",
-                                              encode_overrides(engine_.overrides(), wall_offset_ns()));
+                                              encode_overrides(engine_.overrides(), held_, wall_offset_ns()));
     if (!stored)
         tell(daemon_event(ev::override_lost, Level::error,
                           to_string(stored.error()) + ", ignoring: the override holds until lvsd stops"));
@@ -272,7 +272,8 @@ void Daemon::load_overrides() {
     }
     engine::Changes changes;  // there are no servers yet: nothing changes
     const auto now = monotonic_now();
-    for (auto& [server, value] : *parsed) {
+    held_ = std::move(parsed->held);
+    for (auto& [server, value] : parsed->servers) {
         if (value.admin) engine_.set_admin(now, server, std::move(value.admin), changes);
         if (value.weight) engine_.set_weight(now, server, std::move(value.weight), changes);
     }
@@ -281,23 +282,40 @@ void Daemon::load_overrides() {
 // ---- virtual routers
 // --------------------------------------------------------------------------------------------
 
+// The router and what moves with it: the operator's hand is on all of them.
+std::set<std::string> Daemon::routers_with(const std::string& router) const {
+    std::set<std::string> out{router};
+    for (const auto& group : engine_.config().sync_groups)
+        if (std::ranges::find(group.routers, router) != group.routers.end())
+            out.insert(group.routers.begin(), group.routers.end());
+    return out;
+}
+
 dbus::Answer Daemon::command_router(const dbus::Command& command) {
+    const auto& [router, action] = std::tie(command.target, command.action);
     const auto& routers = engine_.config().routers;
-    const auto known = std::ranges::find(routers, command.target, &config::VirtualRouter::name);
-    if (known == routers.end())
-        return refuse("NoSuchRouter", fmt::format("there is no virtual router {}", command.target));
+    const bool is_known =
+        std::ranges::find(routers, router, &config::VirtualRouter::name) != routers.end();
+    if (!is_known && !(action == "release" && held_.contains(router)))
+        return refuse("NoSuchRouter", fmt::format("there is no virtual router {}", router));
     if (!speaker_ || !routers_started_) return refuse("NotReady", "the virtual routers are not started yet");
-    if (command.action == "hold")
-        speaker_->hold(command.target);
-    else if (command.action == "release")
-        speaker_->release(command.target);
-    else if (command.action == "failover")
-        speaker_->failover(command.target);
-    else
-        return refuse("InvalidArgument", fmt::format("there is no action {}", command.action));
-    tell(router_order(command.target, command.action));
+    const auto held_before = held_;
+    if (action == "hold") {
+        speaker_->hold(router);
+        held_.merge(routers_with(router));
+    } else if (action == "release") {
+        speaker_->release(router);
+        for (const auto& name : routers_with(router))
+            held_.erase(name);
+    } else if (action == "failover") {
+        speaker_->failover(router);
+    } else {
+        return refuse("InvalidArgument", fmt::format("there is no action {}", action));
+    }
+    tell(router_order(router, action));
     touch();
-    return {json::serialize(json::object{{"router", command.target}, {"action", command.action}}), "", ""};
+    const bool stored = held_ == held_before || store_overrides();
+    return {json::serialize(json::object{{"router", router}, {"action", action}, {"stored", stored}}), "", ""};
 }
 
 }  // namespace lvs::app

@@ -174,6 +174,8 @@ void Daemon::start_routers() {
     routers_started_ = true;
     hold_timer_.cancel();
     apply_routers();
+    for (const auto& router : engine_.config().routers)
+        if (held_.contains(router.name)) tell(router_order(router.name, "hold"));
     manager_.ready("Running");
     touch();
 }

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -106,6 +107,7 @@ private:
     [[nodiscard]] dbus::Answer plan_or_apply(const dbus::Command& command);
     [[nodiscard]] dbus::Answer override_servers(const dbus::Command& command);
     [[nodiscard]] dbus::Answer command_router(const dbus::Command& command);
+    [[nodiscard]] std::set<std::string> routers_with(const std::string& router) const;
     [[nodiscard]] std::vector<engine::ServerId> servers_named(const std::string& target) const;
     void note_refusal(const std::vector<config::Diagnostic>& why);
     void take_over(config::Config config);
@@ -144,6 +146,7 @@ private:
     std::optional<ipvs::Reconciler> reconciler_;
     ipvs::Settings ipvs_settings_;
     std::optional<vrrp::Speaker> speaker_;
+    std::set<std::string> held_;  // by the operator: routers that are not to be master here
     std::optional<TrackerSources> trackers_;
     std::unique_ptr<checkers::Runner> tracker_runner_;  // with the first script of a tracker
     std::optional<asio::posix::stream_descriptor> router_events_;

@@ -11,8 +11,10 @@ namespace {
 
 // One line per override, fields divided by tabs:
 //   service  server  weight | disabled | draining | maintenance  number  expires_us  deadline_us  reason
+//   router  hold
 constexpr std::string_view kHead = "lvsd overrides 1\n";
 constexpr std::size_t kFields = 7;
+constexpr std::string_view kHold = "\thold";
 constexpr std::array kModes{engine::Admin::disabled, engine::Admin::draining, engine::Admin::maintenance};
 
 std::string one_line(std::string text) {
@@ -49,14 +51,16 @@ std::optional<std::array<std::string_view, kFields>> split(std::string_view line
     return out;
 }
 
-bool read_line(std::string_view line, std::int64_t offset, OverrideMap& out) {
+bool read_line(std::string_view line, std::int64_t offset, Orders& out) {
+    if (line.ends_with(kHold) && line.find('\t') == line.size() - kHold.size())
+        return out.held.emplace(line.substr(0, line.size() - kHold.size())).second;
     const auto fields = split(line);
     if (!fields) return false;
     const auto& [service, server, kind, value, expires_text, deadline_text, reason] = *fields;
     const auto address = parse_endpoint(server);
     const auto count = number(value), expires = number(expires_text), deadline = number(deadline_text);
     if (!address || !count || !expires || !deadline) return false;
-    auto& entry = out[{std::string(service), *address}];
+    auto& entry = out.servers[{std::string(service), *address}];
     if (kind == "weight") {
         const auto weight = Weight::make(*count);
         if (weight)
@@ -75,9 +79,12 @@ bool read_line(std::string_view line, std::int64_t offset, OverrideMap& out) {
 
 }  // namespace
 
-std::string encode_overrides(const OverrideMap& overrides, std::int64_t offset) {
+std::string encode_overrides(const OverrideMap& servers, const std::set<std::string>& held,
+                             std::int64_t offset) {
     std::string out(kHead);
-    for (const auto& [server, value] : overrides) {
+    for (const auto& router : held)
+        out += router + std::string(kHold) + '\n';
+    for (const auto& [server, value] : servers) {
         const auto who = fmt::format("{}\t{}", server.first, to_string(server.second));
         if (value.admin)
             out += fmt::format("{}\t{}\t0\t{}\t{}\t{}\n", who, engine::to_string(value.admin->mode),
@@ -90,9 +97,9 @@ std::string encode_overrides(const OverrideMap& overrides, std::int64_t offset) 
     return out;
 }
 
-Result<OverrideMap> parse_overrides(std::string_view text, std::int64_t offset) {
+Result<Orders> parse_overrides(std::string_view text, std::int64_t offset) {
     if (!text.starts_with(kHead)) return fail(std::errc::bad_message, "overrides: no head line");
-    OverrideMap out;
+    Orders out;
     text.remove_prefix(kHead.size());
     while (!text.empty()) {
         const auto end = text.find('\n');

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "lvsd/engine/engine.hpp"
@@ -13,8 +14,14 @@ namespace lvs::app {
 
 using OverrideMap = std::map<engine::ServerId, engine::Overrides>;
 
+struct Orders {
+    OverrideMap servers;
+    std::set<std::string> held;  // virtual routers that are not to be master here
+};
+
 // Times are written as wall-clock times; `offset` is wall clock minus monotonic, in nanoseconds.
-[[nodiscard]] std::string encode_overrides(const OverrideMap& overrides, std::int64_t offset);
-[[nodiscard]] Result<OverrideMap> parse_overrides(std::string_view text, std::int64_t offset);
+[[nodiscard]] std::string encode_overrides(const OverrideMap& servers, const std::set<std::string>& held,
+                                           std::int64_t offset);
+[[nodiscard]] Result<Orders> parse_overrides(std::string_view text, std::int64_t offset);
 
 }  // namespace lvs::app

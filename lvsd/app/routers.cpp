@@ -16,7 +16,7 @@ void Daemon::apply_routers() {
     if (!speaker_) return;
     const auto& config = engine_.config();
     speaker_->set_announce_rate(config.global.announce_rate, config.global.announce_burst);
-    if (auto applied = speaker_->apply(router_specs(config), tracker_specs(config)); !applied) {
+    if (auto applied = speaker_->apply(router_specs(config), tracker_specs(config), held_); !applied) {
         tell(router_trouble(applied.error()));
         return;
     }

@@ -94,6 +94,12 @@ const CLI::Validator& is_duration() {
     return check;
 }
 
+void warn_unless_stored(const json::value& answer) {
+    if (!answer.at("stored").as_bool())
+        fmt::print(stderr,
+                   "lvsctl: done, but it could not be stored: it holds until lvsd stops (see its log)\n");
+}
+
 class ServerCommand : public Command {
 public:
     enum class Takes { nothing, reason, timeout, weight };
@@ -141,9 +147,7 @@ private:
                 printable(fmt::format("{}: {}/{}", action, json::value_to<std::string>(server.at("service")),
                                       json::value_to<std::string>(server.at("server")))) +
                 '\n';
-        if (!answer.at("stored").as_bool())
-            fmt::print(stderr,
-                       "lvsctl: done, but it could not be stored: it holds until lvsd stops (see its log)\n");
+        warn_unless_stored(answer);
         return print(out);
     }
 
@@ -187,7 +191,9 @@ public:
             if (const int status = find_the_only_one(context); status != 0) return status;
         const auto answer = ask(context.source, {"OverrideRouter", {router_, std::string(action_)}});
         if (!answer) return complain_about(answer.error());
-        return print(context.json ? *answer + '\n' : printable(fmt::format("{}: {}", action_, router_)) + '\n');
+        if (context.json) return print(*answer + '\n');
+        warn_unless_stored(json::parse(*answer));
+        return print(printable(fmt::format("{}: {}", action_, router_)) + '\n');
     }
 
 private:

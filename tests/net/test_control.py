@@ -106,6 +106,55 @@ def test_overrides_hold_over_a_kill_and_expire(director, node):
     assert "the override of" in director.log()
 
 
+ROUTERS = """
+[virtual_router.outside]
+interface = "eth0"
+vrid = 51
+advert_interval = "50ms"
+addresses = ["192.0.2.20/24"]
+[virtual_router.inside]
+interface = "eth0"
+vrid = 52
+advert_interval = "50ms"
+addresses = ["192.0.2.21/24"]
+[virtual_router.other]
+interface = "eth0"
+vrid = 53
+advert_interval = "50ms"
+addresses = ["192.0.2.22/24"]
+[sync_group.both]
+routers = ["outside", "inside"]
+"""
+
+
+def roles(director):
+    return {name: role for (name, _family), role in director.routers().items()}
+
+
+def test_a_hold_is_kept_over_restarts_until_it_is_taken_back(node):
+    director = Director(node, ROUTERS)
+    director.start()
+    masters = dict.fromkeys(("outside", "inside", "other"), "master")
+    held = masters | {"outside": "backup", "inside": "backup"}
+    wait_for(lambda: roles(director) == masters, 20, "the only director is master of all")
+    assert ctl(director, "hold", "outside").stdout == "hold: outside\n"
+    wait_for(lambda: roles(director) == held, 20, "a group is held as one")
+    director.kill()
+    told = len(director.log())
+    director.start()
+    wait_for(lambda: roles(director) == held, 20, "it is held again, and the other one is not")
+    log = director.log()[told:]
+    assert "outside: hold" in log and "inside: hold" in log and "other: hold" not in log
+    assert "other is master" in log and "outside is master" not in log and "inside is master" not in log
+    assert ctl(director, "release", "inside").returncode == 0
+    wait_for(lambda: roles(director) == masters, 20, "released as one")
+    director.kill()
+    director.start()
+    wait_for(lambda: roles(director) == masters, 20, "nothing is held any more")
+    done = ctl(director, "release", "nobody", check=False)
+    assert done.returncode == 1 and "there is no virtual router nobody" in done.stderr
+
+
 def test_what_is_wrong_is_said(director):
     done = ctl(director, "drain", "10.9.9.9", check=False)
     assert done.returncode == 1 and "there is no server 10.9.9.9" in done.stderr
