@@ -16,9 +16,12 @@ void append_trouble(std::string& out, std::string_view what, std::string_view te
 }
 
 std::string ipvs_text(const IpvsStatus& ipvs) {
-    if (!ipvs.available) return "IPVS: not available";
-    return fmt::format("IPVS: {} {}, {} services, {} servers{}", ipvs.module, ipvs.version, ipvs.services, ipvs.servers,
-                       ipvs.check_ways == 0 ? "" : fmt::format(", {} ways of checks", ipvs.check_ways));
+    if (!ipvs.available && ipvs.refused == 0) return "IPVS: not available";
+    auto out =
+        fmt::format("IPVS: {} {}, {} services, {} servers", ipvs.module, ipvs.version, ipvs.services, ipvs.servers);
+    if (ipvs.check_ways != 0) out += fmt::format(", {} ways of checks", ipvs.check_ways);
+    if (ipvs.refused != 0) out += fmt::format(", {} refused by the kernel and tried again", ipvs.refused);
+    return out;
 }
 
 std::string worker_text(const WorkerStatus& worker) {

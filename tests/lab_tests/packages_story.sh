@@ -72,6 +72,26 @@ is "systemctl is-active lvsd" active
 is "systemctl is-enabled lvsd" enabled
 is "ipvsadm -Sn" "*-A -t 192.0.2.10:80*"
 
+echo "--- an upgrade that could not start again leaves the former one running, and so does a policy against it"
+pid=$(systemctl show --value -p MainPID lvsd)
+cp /etc/lvsd/lvsd.toml /root/good.toml
+echo "nonsense = 1" >>/etc/lvsd/lvsd.toml
+dpkg -i /root/lvsd_*.deb >/tmp/told 2>&1
+grep -q "the former one goes on running" /tmp/told || fail "$(cat /tmp/told)"
+cp /root/good.toml /etc/lvsd/lvsd.toml
+printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+chmod +x /usr/sbin/policy-rc.d
+dpkg -i /root/lvsd_*.deb >/dev/null 2>&1
+rm /usr/sbin/policy-rc.d
+[ "$(systemctl show --value -p MainPID lvsd)" = "$pid" ] || fail "it was restarted"
+
+echo "--- a removal that dpkg takes back"
+/var/lib/dpkg/info/lvsd.prerm remove
+[ "$(systemctl is-active lvsd)" != active ] || fail "still active"
+/var/lib/dpkg/info/lvsd.postinst abort-remove
+is "systemctl is-active lvsd" active
+is "ipvsadm -Sn" "*-A -t 192.0.2.10:80*"
+
 echo "--- how exposed it is"
 systemd-analyze security lvsd.service --no-pager --threshold=30 | tail -n 1
 
@@ -93,6 +113,7 @@ is "systemctl is-active lvsd" active
 ip netns exec other ipvsadm -C
 ip netns del other
 lvsd-ipvs use lvsd >/dev/null
+is "runuser -u nobody -- lvsd-ipvs status | tr -d '\n'" "*loaded:*lvsd*chosen:*lvsd*"
 
 echo "--- remove"
 dpkg -r lvsd >/dev/null 2>&1

@@ -146,8 +146,17 @@ def test_the_tree_of_objects_is_on_the_system_bus(service):
 def test_a_reload_takes_what_is_valid_and_refuses_the_rest(service):
     pid = show("MainPID")
     CONFIG.write_text(GOOD.replace('"wlc"', '"rr"').replace("servers = [", 'scheduler = "rr"\nservers = ['))
-    run("systemctl", "reload", "lvsd")
+    assert run("systemctl", "reload", "lvsd").returncode == 0
     wait_for(lambda: f"-A -t {VIP}:80 -s rr" in run("ipvsadm", "-Sn").stdout, 20, "the new scheduler is in force")
+    lists = [", ".join(f'"10.88.0.{number}:8088"' for number in range(1, last)) for last in (6, 2)]
+    CONFIG.write_text(GOOD.replace('"10.88.0.1:8088"', lists[0]))
+    run("systemctl", "reload", "lvsd")
+    assert describe()["daemon"]["config"]["generation"] == 3, "a reload is over when it is in force"
+    CONFIG.write_text(GOOD.replace('"10.88.0.1:8088"', lists[1]))
+    assert run("systemctl", "reload", "lvsd", check=False).returncode != 0, "the guard"
+    assert "to do it: lvsctl apply --force" in run("journalctl", "-u", "lvsd", "--no-pager").stdout
+    assert len(describe()["services"][0]["servers"]) == 5
+    run("lvsctl", "apply", "--force")
     CONFIG.write_text("nonsense = 1\n")
     refused = run("systemctl", "reload", "lvsd", check=False)
     assert refused.returncode != 0

@@ -93,6 +93,19 @@ TEST(CtlStatus, NothingSteersTheTerminal) {
     EXPECT_EQ(std::ranges::count(text, '\n'), std::ranges::count(render_status(state::sample(), {}), '\n'));
 }
 
+TEST(CtlStatus, OneServiceThatIsRefusedDoesNotMakeIpvsAbsent) {
+    state::Snapshot snapshot;
+    auto& ipvs = snapshot.daemon.ipvs;
+    ipvs.module = "stock";
+    ipvs.version = "1.2.1";
+    ipvs.services = 4;
+    ipvs.refused = 1;
+    const auto text = render_status(snapshot, {});
+    EXPECT_NE(text.find("IPVS: stock 1.2.1, 4 services, 0 servers, 1 refused by the kernel and tried again;"),
+              std::string::npos)
+        << text;
+}
+
 TEST(CtlStatus, EmptyStateIsShort) {
     EXPECT_EQ(render_status(state::Snapshot{}, {}),
               "lvsd  on , up 0s, configuration 0 from \nIPVS: not available; checks: off\n");
