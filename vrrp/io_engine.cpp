@@ -87,7 +87,7 @@ void Engine::run() {
     become_realtime();
     while (!quit_) {
         wait();
-        if (reread_ && *reread_ <= monotonic_now()) on_links();
+        if (reread_ && *reread_ <= look_at_clock()) on_links();
         run_timers();
         run_trackers();
         announce();
@@ -114,6 +114,12 @@ void Engine::become_realtime() {
     }
 }
 
+// Between two steps of a turn, never within one: a step goes through several machines, some of them more than
+// once (a group moves together), and for none of them may time run backwards.
+Time Engine::look_at_clock() {
+    return now_ = monotonic_now();
+}
+
 // Sleeps until something happened or the next timer is due, and hands over what was received.
 void Engine::wait() {
     std::array<epoll_event, 64> events;
@@ -132,8 +138,10 @@ void Engine::wait() {
     const int count =
         ::epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()), limit, nullptr);
     ++wakeups_;
-    for (int i = 0; i < count; ++i)
+    for (int i = 0; i < count; ++i) {
+        look_at_clock();
         dispatch(events[static_cast<std::size_t>(i)].data.ptr);
+    }
 }
 
 void Engine::dispatch(void* who) {
@@ -148,7 +156,7 @@ void Engine::dispatch(void* who) {
 }
 
 void Engine::run_timers() {
-    const Time now = monotonic_now();
+    const Time now = look_at_clock();
     const auto* first = timers_.first();
     if (first == nullptr || *first->heap_time > now) return;
     const Duration late = now - *first->heap_time;
@@ -176,7 +184,7 @@ void Engine::after(Instance& instance) {
 // A slice for every router that has something to announce; adverts go out between two slices.
 void Engine::announce() {
     if (announcing_.empty()) return;
-    const Time now = monotonic_now();
+    const Time now = look_at_clock();
     std::erase_if(announcing_, [&](Instance* instance) {
         return !instance->announce(pacer(instance->index()), now, kAnnounceBudget);
     });
@@ -217,12 +225,11 @@ void Engine::move_group(std::vector<Instance*>& group) {
         members_.push_back(instance->member());
     const auto decision = decide(members_);
     if (decision == Decision::none) return;
-    const Time now = monotonic_now();
     for (auto* instance : group) {
         if (decision == Decision::promote)
-            instance->promote(now);
+            instance->promote(now_);
         else
-            instance->demote(now);
+            instance->demote(now_);
         after(*instance);
     }
 }
@@ -250,9 +257,9 @@ void Engine::receive(Wire& wire) {
         if (instance == nullptr) {
             count(advert ? Discard::vrid : advert.error());
         } else if (!advert) {
-            instance->refuse(monotonic_now(), advert.error());
+            instance->refuse(now_, advert.error());
         } else {
-            instance->receive(monotonic_now(), *advert, packet->envelope);
+            instance->receive(now_, *advert, packet->envelope);
             after(*instance);
         }
     }
@@ -292,7 +299,7 @@ void Engine::leave(Instance& instance, Wire& wire) {
         filter(wire);
 }
 
-std::size_t Engine::send_frames(int index, std::span<const FrameSocket::Frame> frames) {
+std::expected<std::size_t, int> Engine::send_frames(int index, std::span<const FrameSocket::Frame> frames) {
     return frames_.send(index, frames);
 }
 
@@ -304,7 +311,7 @@ int Engine::send_frame(int index, std::span<const std::uint8_t> frame) {
 
 void Engine::on_links() {
     const bool changed = links_.read();
-    const Time now = monotonic_now();
+    const Time now = now_;
     reread_ = links_.is_stale() ? std::optional(now + kReread) : std::nullopt;
     if (links_.overruns() != overruns_) {
         overruns_ = links_.overruns();
@@ -331,7 +338,7 @@ void Engine::on_links() {
 
 void Engine::on_routes() {
     const auto gone = routes_.read();
-    const Time now = monotonic_now();
+    const Time now = now_;
     for (auto& [key, instance] : instances_) {
         if (!gone.of(key.second) || !instance->has_routes()) continue;
         instance->restore(now);
@@ -345,7 +352,7 @@ void Engine::on_results() {
     while (addresses_.next(result)) {
         const auto found = instances_.find({result.router, result.family});
         if (found == instances_.end()) continue;
-        found->second->on_result(monotonic_now(), result);
+        found->second->on_result(now_, result);
         after(*found->second);
     }
 }
@@ -354,12 +361,14 @@ void Engine::on_results() {
 
 void Engine::take_commands() {
     shared_.commands_ready.clear();
-    for (auto command = shared_.commands.take(); command; command = std::move(command->next))
+    for (auto command = shared_.commands.take(); command; command = std::move(command->next)) {
+        look_at_clock();
         carry_out(*command);
+    }
 }
 
 void Engine::carry_out(Command& command) {
-    const Time now = monotonic_now();
+    const Time now = now_;
     switch (command.kind) {
         case Command::Kind::apply:
             return apply(command);
@@ -399,7 +408,7 @@ void Engine::carry_out(Command& command) {
 void Engine::apply(Command& command) {
     const auto& routers = command.routers;
     groups_.clear();  // nobody moves while the members change
-    take_trackers(monotonic_now(), command.trackers);
+    take_trackers(now_, command.trackers);
     drop_missing(routers);
     order_.clear();
     for (const auto& [id, spec] : routers) {
@@ -410,7 +419,7 @@ void Engine::apply(Command& command) {
         }
     }
     regroup();
-    retrack(monotonic_now());
+    retrack(now_);
     for (auto& [name, group] : groups_)
         move_group(group);
 }
@@ -425,7 +434,7 @@ void Engine::drop_missing(const std::vector<std::pair<std::uint32_t, RouterSpec>
                    });
         });
     };
-    const Time now = monotonic_now();
+    const Time now = now_;
     for (auto it = instances_.begin(); it != instances_.end();) {
         if (still_there(it->first)) {
             ++it;
@@ -439,7 +448,7 @@ void Engine::drop_missing(const std::vector<std::pair<std::uint32_t, RouterSpec>
 }
 
 void Engine::apply_one(std::uint32_t id, Family family, const RouterSpec& spec, bool starts_held) {
-    const Time now = monotonic_now();
+    const Time now = now_;
     order_.emplace_back(id, family);
     auto& instance = instances_[{id, family}];
     const bool ran_before = instance && instance->running();

@@ -66,12 +66,14 @@ private:
     void leave(Instance& instance, Wire& wire) override;
     void post(AddressJob job) override { addresses_.post(std::move(job)); }
     [[nodiscard]] const Link* link(const std::string& name) const override { return links_.find(name); }
-    std::size_t send_frames(int index, std::span<const FrameSocket::Frame> frames) override;
+    std::expected<std::size_t, int> send_frames(int index,
+                                                std::span<const FrameSocket::Frame> frames) override;
     bool may_tell(Time now) override { return telling_.take(now, 1) == 1; }
     int send_frame(int index, std::span<const std::uint8_t> frame) override;
     [[nodiscard]] Result<void> clear_leftovers();
 
     void become_realtime();
+    Time look_at_clock();
     void wait();
     void dispatch(void* who);
     [[nodiscard]] bool watch(int fd, void* who);
@@ -117,6 +119,7 @@ private:
 
     SpeakerOptions options_;
     Shared& shared_;
+    Time now_{};  // of this step
     Fd epoll_;
     LinkTable links_;
     FrameSocket frames_;

@@ -4,6 +4,7 @@
 #include <linux/if_addr.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace lvs::vrrp::io {
@@ -182,7 +183,9 @@ void Instance::update(Time now, const Link* link) {
     if (!machine_.running()) return begin(now, *link, source);
     machine_.handle(now, SourceChanged{source}, effects_);
     perform(now);
-    if (were_down || was_down) restore(now);
+    if (!were_down && !was_down) return;
+    restore(now);
+    if (machine_.state() == State::master) on(now, Announce{});
 }
 
 // RFC 9568 1.7: the owner has a virtual address as its own, outside of VRRP.
@@ -369,10 +372,10 @@ bool Instance::absorb(Time now, const RouterSpec& spec) {
     if (!same_place || !same_kind) return false;
     const bool same_addresses = spec.addresses == spec_.addresses && spec.excluded == spec_.excluded &&
                                 spec.routes == spec_.routes && spec.rules == spec_.rules;
-    machine_.configure(now, spec.config, effects_);
-    perform(now);
     spec_ = spec;
     take_policy(spec);
+    machine_.configure(now, spec.config, effects_);
+    perform(now);  // an advert of now tells the interval of from now on
     if (same_addresses) return true;
 
     const auto old_set = set_;
@@ -411,24 +414,22 @@ void Instance::on(Time now, const SendAdvert& effect) {
                   .addresses = wire_list_};
     advert.authenticated = policy_.password.has_value();
     if (policy_.password) advert.password = *policy_.password;
-    if (policy_.peers.empty()) return transmit(now, advert, group_address(family_));
+    int error = policy_.peers.empty() ? transmit(advert, group_address(family_)) : 0;
     for (const auto& peer : policy_.peers)
-        transmit(now, advert, peer.address);
-}
-
-void Instance::transmit(Time now, const Advert& advert, const IpAddress& destination) {
-    std::array<std::uint8_t, kMaxAdvertFrame> buffer;
-    const Envelope envelope{.source = machine_.source(), .destination = destination};
-    int error = 0;
-    if (spec_.virtual_mac && destination.is_multicast()) {  // RFC 9568 7.2: from the virtual MAC
-        const auto size = encode_frame(mac_, advert, envelope, buffer);
-        error = host_.send_frame(index_, {buffer.data(), size});
-    } else {
-        const auto size = encode(advert, envelope, buffer);
-        error = wire_->socket.send(envelope.source, envelope.destination, {buffer.data(), size});
-    }
+        if (const int failed = transmit(advert, peer.address); failed != 0) error = failed;
     if (error != 0 && !link_lost_ && send_error_ == 0) trouble(now, Trouble::send, error);
     send_error_ = error;
+}
+
+int Instance::transmit(const Advert& advert, const IpAddress& destination) {
+    std::array<std::uint8_t, kMaxAdvertFrame> buffer;
+    const Envelope envelope{.source = machine_.source(), .destination = destination};
+    if (spec_.virtual_mac && destination.is_multicast()) {  // RFC 9568 7.2: from the virtual MAC
+        const auto size = encode_frame(mac_, advert, envelope, buffer);
+        return host_.send_frame(index_, {buffer.data(), size});
+    }
+    const auto size = encode(advert, envelope, buffer);
+    return wire_->socket.send(envelope.source, envelope.destination, {buffer.data(), size});
 }
 
 void Instance::on(Time, const AddAddresses&) {
@@ -497,10 +498,11 @@ bool Instance::announce(Pacer& pacer, Time now, std::uint32_t budget) {
         for (std::uint32_t i = 0; i < allowed; ++i)
             frames[i] = announcement(addresses_[next_announcement_ + i].address, mac);
         const auto sent = host_.send_frames(index, {frames.data(), allowed});
-        pacer.give_back(allowed - static_cast<std::uint32_t>(sent));
-        if (sent == 0) break;  // the queue of the interface is full: later
-        next_announcement_ += sent;
-        budget -= std::min(budget, static_cast<std::uint32_t>(sent));
+        if (!sent && (sent.error() == ENOBUFS || sent.error() == EAGAIN))
+            break;  // the queue of the interface is full: later, and the tokens spent see to that
+        pacer.give_back(allowed - static_cast<std::uint32_t>(sent.value_or(0)));
+        next_announcement_ += sent.value_or(left);  // a place that is down is announced when it is back
+        budget -= std::min(budget, static_cast<std::uint32_t>(sent.value_or(1)));
     }
     return announcing();
 }

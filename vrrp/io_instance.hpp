@@ -4,6 +4,7 @@
 // engine, speaker thread only.
 #pragma once
 
+#include <expected>
 #include <memory>
 #include <vector>
 
@@ -50,7 +51,7 @@ public:
     virtual void leave(Instance& instance, Wire& wire) = 0;
     virtual void post(AddressJob job) = 0;
     [[nodiscard]] virtual const Link* link(const std::string& name) const = 0;
-    virtual std::size_t send_frames(int index, std::span<const FrameSocket::Frame> frames) = 0;
+    virtual std::expected<std::size_t, int> send_frames(int index, std::span<const FrameSocket::Frame> frames) = 0;
     // Whether what a stranger causes may be told now.
     [[nodiscard]] virtual bool may_tell(Time now) = 0;
     virtual int send_frame(int index, std::span<const std::uint8_t> frame) = 0;
@@ -140,7 +141,7 @@ private:
     void take_policy(const RouterSpec& spec);
     void check_list(Time now, const Advert& advert);
     void tell(Time now, Discard discard);
-    void transmit(Time now, const Advert& advert, const IpAddress& destination);
+    [[nodiscard]] int transmit(const Advert& advert, const IpAddress& destination);  // 0 or an errno
     [[nodiscard]] FrameSocket::Frame announcement(const IpAddress& address, const Mac& mac) const;
     [[nodiscard]] std::size_t same_place(std::size_t first, std::size_t most) const;
 

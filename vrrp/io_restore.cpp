@@ -34,6 +34,7 @@ void Instance::on_result(Time now, const AddressResult& result) {
 void Instance::restore(Time now) {
     if (machine_.state() != State::master || !set_) return;
     if (adding_) {
+        restore_at_.reset();
         missed_ = true;
     } else if (restoring_.take(now, 1) == 0) {
         restore_at_ = restoring_.ready_at(1);

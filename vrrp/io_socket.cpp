@@ -219,7 +219,7 @@ Result<void> FrameSocket::open() {
     return {};
 }
 
-std::size_t FrameSocket::send(int index, std::span<const Frame> frames) {
+std::expected<std::size_t, int> FrameSocket::send(int index, std::span<const Frame> frames) {
     LVS_ASSERT(frames.size() <= kBatch);
     sockaddr_ll to{};
     to.sll_family = AF_PACKET;
@@ -235,7 +235,8 @@ std::size_t FrameSocket::send(int index, std::span<const Frame> frames) {
     }
     const int sent =
         ::sendmmsg(fd_.get(), messages.data(), static_cast<unsigned>(frames.size()), MSG_DONTWAIT);
-    return sent < 0 ? 0 : static_cast<std::size_t>(sent);
+    if (sent < 0) return std::unexpected(errno);
+    return static_cast<std::size_t>(sent);
 }
 
 int FrameSocket::send_one(int index, std::span<const std::uint8_t> frame) {

@@ -44,13 +44,13 @@ private:
 class FrameSocket {
 public:
     [[nodiscard]] Result<void> open();
-    // Sends up to kBatch frames, returns how many went out.
+    // Sends up to kBatch frames, returns how many went out, at least one, or an errno.
     static constexpr std::size_t kBatch = 64;
     struct Frame {
         std::array<std::uint8_t, kNaSize> bytes;
         std::size_t size = 0;
     };
-    std::size_t send(int index, std::span<const Frame> frames);
+    std::expected<std::size_t, int> send(int index, std::span<const Frame> frames);
     int send_one(int index, std::span<const std::uint8_t> frame);  // 0 or an errno
 
 private:

@@ -97,7 +97,7 @@ std::optional<Time> Engine::next_tracker() const {
 void Engine::run_trackers() {
     const auto due = next_tracker();
     if (!due && !roles_changed_) return;
-    const Time now = monotonic_now();
+    const Time now = look_at_clock();
     bool changed = false;
     for (auto& watched : trackers_)
         changed = watched.tracker.advance(now) || changed;
