@@ -117,6 +117,19 @@ std::vector<state::Router> routers(const config::Config& config, const vrrp::Sna
     return out;
 }
 
+void add(ipvs::Counters& sum, const ipvs::Counters& more) {
+    sum.connections += more.connections;
+    sum.in_packets += more.in_packets;
+    sum.out_packets += more.out_packets;
+    sum.in_bytes += more.in_bytes;
+    sum.out_bytes += more.out_bytes;
+    sum.connection_rate += more.connection_rate;
+    sum.in_packet_rate += more.in_packet_rate;
+    sum.out_packet_rate += more.out_packet_rate;
+    sum.in_byte_rate += more.in_byte_rate;
+    sum.out_byte_rate += more.out_byte_rate;
+}
+
 state::Traffic traffic(const ipvs::Counters& c) {
     return {c.connections,     c.in_packets,     c.out_packets,     c.in_bytes,     c.out_bytes,
             c.connection_rate, c.in_packet_rate, c.out_packet_rate, c.in_byte_rate, c.out_byte_rate};
@@ -222,21 +235,28 @@ class ServiceBuilder {
         out.since = wall_(status.since);
         out.servers_up = status.servers_up;
         out.servers_total = static_cast<std::uint32_t>(config.servers.size());
-        const auto* held = kernel_entry(status.key);
-        if (held != nullptr) out.traffic = traffic(held->counters);
+        const auto entries = kernel_entries(status);
+        ipvs::Counters counters;
+        for (const auto* entry : entries)
+            add(counters, entry->second.counters);
+        out.traffic = traffic(counters);
         for (const auto& server : status.servers)
-            add_server(out, server, held);
+            add_server(out, server, entries);
         return out;
     }
 
    private:
-    const ipvs::Service* kernel_entry(const ipvs::ServiceKey& key) const {
-        if (kernel_ == nullptr) return nullptr;
-        const auto found = kernel_->find(key);
-        return found == kernel_->end() ? nullptr : &found->second;
+    using Entries = std::vector<const ipvs::Table::value_type*>;  // one for each address of the service
+
+    Entries kernel_entries(const engine::ServiceStatus& status) const {
+        Entries out;
+        if (kernel_ == nullptr) return out;
+        for (const auto& key : status.keys)
+            if (const auto found = kernel_->find(key); found != kernel_->end()) out.push_back(&*found);
+        return out;
     }
 
-    void add_server(state::Service& service, const engine::ServerStatus& status, const ipvs::Service* held) const {
+    void add_server(state::Service& service, const engine::ServerStatus& status, const Entries& entries) const {
         auto& out = service.servers.emplace_back();
         out.address = status.address;
         out.is_sorry = status.is_sorry;
@@ -250,12 +270,16 @@ class ServiceBuilder {
         for (const auto id : status.checks)
             out.checks.push_back(
                 check(*engine_.check(id), checkers_->find(checkers::CheckId{static_cast<std::uint32_t>(id)}), wall_));
-        if (held == nullptr) return;
-        const auto dest = held->dests.find({status.address});
-        if (dest == held->dests.end()) return;
-        out.active_connections = dest->second.active_connections;
-        out.inactive_connections = dest->second.inactive_connections;
-        out.traffic = traffic(dest->second.counters);
+        ipvs::Counters counters;
+        for (const auto* entry : entries) {
+            const auto& dests = entry->second.dests;
+            const auto dest = dests.find(engine::dest_key(entry->first, status));
+            if (dest == dests.end()) continue;
+            out.active_connections += dest->second.active_connections;
+            out.inactive_connections += dest->second.inactive_connections;
+            add(counters, dest->second.counters);
+        }
+        out.traffic = traffic(counters);
         service.active_connections += out.active_connections;
         service.inactive_connections += out.inactive_connections;
     }

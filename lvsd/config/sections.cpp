@@ -279,9 +279,8 @@ constexpr std::array kService{
             .fallback = "0s",
             .min = 0,
             .max = 3600 * kSecond,
-            .doc = "A server that comes back gets its weight in ten steps over this time, unless it is "
-                   "alone. Weights "
-                   "of 10 and more make it smooth.",
+            .doc = "A server that comes back gets its weight in ten steps over this time, unless the service had no "
+                   "other server then or began to have some within this time. Weights of 10 and more make it smooth.",
             .example = R"("30s")"},
     KeySpec{.key = "drain_timeout",
             .type = ValueType::duration,

@@ -14,7 +14,7 @@
 //                (kernel_seen): a restart of lvsd never takes a working server out.
 //   up           its checks pass, all or any of them; without checks from the beginning. After having been out it gets its
 //   weight in
-//                steps over `slow_start`, unless no other server serves.
+//                steps over `slow_start`, unless the whole service comes back.
 //   down         its checks fail (weight 0, or out of the table, as on_failure says), or it was disabled or
 //   drained. draining     takes no new connections; leaves the table when the old ones are gone or at the
 //   deadline. So go servers
@@ -165,11 +165,14 @@ struct ServerStatus {
     std::int32_t weight = 1;            // configured
     std::int32_t effective_weight = 0;  // desired in the kernel; 0 also when out of the table
     config::Forward forward = config::Forward::nat;
+    bool follows_port = false;  // its port is that of the service's address, whichever of several
     std::vector<CheckId> checks;
     std::optional<std::uint16_t> asked_percent;  // what its checks ask for
     std::optional<DrainStatus> drain;
     Overrides overrides;
 };
+// Where the kernel's table has it, in the entry of that key.
+[[nodiscard]] ipvs::DestKey dest_key(const ipvs::ServiceKey& key, const ServerStatus& server);
 struct ServiceStatus {
     const config::VirtualService* config = nullptr;  // valid until the next configure()
     std::vector<ipvs::ServiceKey> keys;              // one for each of its addresses

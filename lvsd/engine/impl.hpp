@@ -30,7 +30,6 @@ enum class Standing : std::uint8_t {
 
 struct Server {
     ipvs::DestSettings dest;  // all but the weight
-    bool follows_port = false;
     bool needs_any = false;  // of its checks; else all
     bool in_use = false;    // served by the kernel when lvsd started
     bool is_first = false;  // of the first configuration, and has not served yet: no slow start
@@ -69,6 +68,7 @@ struct Service {
     Sums sums;
     Mode mode;
     bool judged = false;
+    std::optional<Time> revived;            // when the first server came back after an outage
     std::optional<Time> due;                // when something happens by itself
     std::unique_ptr<const config::VirtualService> leaving;  // of a service that left the configuration: what it was
     std::map<Endpoint, std::size_t> index;  // of all but those that leave
@@ -105,7 +105,7 @@ private:
     void look(Service& service, std::size_t index);
     void look_at_checks(ServerStatus& status, Server& server) const;
     void whole(Time now, Service& service, std::optional<std::size_t> only, Changes& out);
-    void update(Time now, Service& service, std::size_t index, Changes& out);
+    void update(Time now, Service& service, std::size_t index, bool others, Changes& out);
     void tell(const Service& service, const Mode& before, Changes& out) const;
     void show_server(Time now, const Service& service, std::size_t index, Changes& out);
     void show_service(Time now, Service& service, Changes& out);

@@ -197,17 +197,19 @@ void Judge::show_server(Time now, const Service& service, std::size_t index, Cha
 }
 
 // Serving or not, with which weight; then what is shown and written.
-void Judge::update(Time now, Service& service, std::size_t index, Changes& out) {
+void Judge::update(Time now, Service& service, std::size_t index, bool others, Changes& out) {
     auto& status = service.status.servers[index];
     auto& server = service.servers[index];
     const auto& config = *service.status.config;
     const bool serve = should_serve(service, index);
     if (serve != server.serves) {
-        const bool others = service.sums.serving != 0;
         serve ? ++service.sums.serving : --service.sums.serving;
         server.serves = serve;
-        const bool ramps =
-            serve && others && !server.is_first && config.slow_start > Duration{} && !service.mode.panic;
+        // After an outage nobody is spared: the first to come back would carry all that the others are spared.
+        if (serve && !others && !server.is_first) service.revived = now;
+        const bool revives = service.revived && now - *service.revived < config.slow_start;
+        const bool ramps = serve && !revives && !server.is_first && config.slow_start > Duration{} &&
+                           !service.mode.panic && others;
         server.ramp_since = ramps ? std::optional(now) : std::nullopt;
         server.is_first = server.is_first && !serve;
     }
@@ -247,12 +249,13 @@ void Judge::whole(Time now, Service& service, std::optional<std::size_t> only, C
     const auto before = service.mode;
     service.mode = mode_of(service);
     if (service.mode != before || service.has_leaving()) only.reset();
+    const bool others = service.sums.serving != 0;
     if (only) {
-        update(now, service, *only, out);
+        update(now, service, *only, others, out);
         write(service, *only);
     } else {
         for (std::size_t i = 0; i < service.servers.size(); ++i)
-            update(now, service, i, out);
+            update(now, service, i, others, out);
         write_all(service);
     }
     tell(service, before, out);
@@ -312,9 +315,7 @@ bool Judge::write_server(const ipvs::ServiceKey& key, ipvs::Service& entry, cons
                          std::size_t index) {
     const auto& status = service.status.servers[index];
     const auto& server = service.servers[index];
-    ipvs::DestKey dest{status.address};
-    if (const auto* address = std::get_if<ipvs::AddressKey>(&key); address && server.follows_port)
-        dest.address.port = address->address.port;
+    const auto dest = dest_key(key, status);
     if (!server.serves && !stays(service, index)) return entry.dests.erase(dest) != 0;
     auto settings = server.dest;
     settings.weight = status.effective_weight;

@@ -25,13 +25,10 @@ struct Count {
     bool is_quiet = true;  // takes no new ones: weight 0, or not in the table
 };
 
-void add_count(Count& count, const ipvs::Table& table, const ipvs::ServiceKey& key, Endpoint address,
-               bool follows) {
+void add_count(Count& count, const ipvs::Table& table, const ipvs::ServiceKey& key, const ServerStatus& server) {
     const auto service = table.find(key);
     if (service == table.end()) return;
-    if (const auto* of = std::get_if<ipvs::AddressKey>(&key); of != nullptr && follows)
-        address.port = of->address.port;
-    const auto dest = service->second.dests.find({address});
+    const auto dest = service->second.dests.find(dest_key(key, server));
     if (dest == service->second.dests.end()) return;
     count.active += dest->second.active_connections;
     count.all += dest->second.active_connections + dest->second.inactive_connections;
@@ -39,6 +36,13 @@ void add_count(Count& count, const ipvs::Table& table, const ipvs::ServiceKey& k
 }
 
 }  // namespace
+
+ipvs::DestKey dest_key(const ipvs::ServiceKey& key, const ServerStatus& server) {
+    ipvs::DestKey out{server.address};
+    if (const auto* of = std::get_if<ipvs::AddressKey>(&key); of != nullptr && server.follows_port)
+        out.address.port = of->address.port;
+    return out;
+}
 
 void begin_drain(Time now, ServerStatus& status, Server& server, std::optional<Time> deadline) {
     status.drain = DrainStatus{now, deadline, std::nullopt};
@@ -110,7 +114,7 @@ void Engine::Impl::on_kernel(Time now, const ipvs::Table& table, Changes& out) {
             if (!is_draining(status, server)) continue;
             Count count;
             for (const auto& key : service->status.keys)
-                add_count(count, table, key, status.address, server.follows_port);
+                add_count(count, table, key, status);
             if (!count.is_quiet) continue;  // read before the weight was written
             status.drain->connections = count.all;
             const bool quiet = is_connection_oriented(*service) && count.active == 0;

@@ -109,12 +109,12 @@ void Engine::Impl::add_server(Time now, Service& service, const config::RealServ
     status.since = now;
     status.weight = of.weight.value();
     status.forward = of.forward;
+    status.follows_port = of.follows_port;
     status.state = is_sorry            ? ServerState::standby
                    : of.checks.empty() ? ServerState::up
                                        : ServerState::starting;
     Server server;
     server.dest = dest_settings(of, 0);
-    server.follows_port = of.follows_port;
     server.needs_any = of.require == config::Require::any;
     server.is_first = is_first;
     server.in_use = !is_sorry && was_in_use(service.status.key, of.address);
@@ -152,6 +152,7 @@ void Engine::Impl::take_over(Time now, Service& service, const Service& before) 
     service.status.state = before.status.state;
     service.status.since = before.status.since;
     service.mode = before.mode;
+    service.revived = before.revived;
     const bool same_key = service.status.key == before.status.key;
     for (std::size_t i = 0; i < before.servers.size(); ++i) {
         const auto& old_status = before.status.servers[i];
@@ -168,7 +169,6 @@ void Engine::Impl::take_over(Time now, Service& service, const Service& before) 
         auto& server = service.servers[found->second];
         auto fresh = std::exchange(server, before.servers[i]);
         server.dest = fresh.dest;
-        server.follows_port = fresh.follows_port;
         server.needs_any = fresh.needs_any;
         status.state = old_status.state;
         status.reason = old_status.reason;
@@ -301,14 +301,15 @@ void Engine::Impl::configure(Time now, config::Config next, Changes& out) {
     const bool same_marks = before.global.check_mark == config.global.check_mark;
     const auto known = former(config);
     const auto live = keys_of(config);
-    // What left earlier and is back is no longer leaving.
-    for (auto& service : leaving)
-        if (std::ranges::any_of(service->status.keys,
-                                [&live](const auto& key) { return live.contains(key); }))
+    // What left earlier and is back is no longer leaving: often a service as a whole, else the addresses that are back.
+    std::erase_if(leaving, [&](const auto& service) {
+        auto& keys = service->status.keys;
+        std::erase_if(keys, [&live](const auto& key) { return live.contains(key); });
+        if (keys.empty())
             forget(*service);
-    std::erase_if(leaving, [&live](const auto& service) {
-        return std::ranges::any_of(service->status.keys,
-                                   [&live](const auto& key) { return live.contains(key); });
+        else
+            service->status.key = keys.front();
+        return keys.empty();
     });
     auto old = std::exchange(services, {});
     services.reserve(config.services.size());

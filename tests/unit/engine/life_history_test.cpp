@@ -78,12 +78,14 @@ struct Model {
         int serving = sorry_served_ ? 1 : 0;
         for (const auto& s : servers)
             serving += s.serves ? 1 : 0;
+        const bool others = serving > 0;
         for (auto& s : servers) {
             const bool serve = !s.admin && (panic || (s.ready() && !sorry && s.tier <= last));
             if (serve != s.serves) {
-                const bool rises = serve && serving > 0 && !s.first && of.slow_start > 0s && !panic;
+                if (serve && !others && !s.first) revived_ = now;
+                const bool revives = revived_ && now - *revived_ < of.slow_start;
+                const bool rises = serve && others && !revives && !s.first && of.slow_start > 0s && !panic;
                 s.rises = rises ? std::optional(now) : std::nullopt;
-                serving += serve ? 1 : -1;
                 s.first = s.first && !serve;
             }
             s.serves = serve;
@@ -125,6 +127,7 @@ struct Model {
 
 private:
     bool sorry_served_ = false;
+    std::optional<Time> revived_;
 };
 
 class Lives {

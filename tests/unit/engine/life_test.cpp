@@ -259,6 +259,24 @@ TEST(EngineDrain, AnAddressTheServiceLeavesDrains) {
     EXPECT_EQ(story.table(), "absent");
 }
 
+TEST(EngineDrain, OneAddressOfALeavingServiceIsTakenAndTheOtherDrainsOn) {
+    auto both = web(unchecked(1));
+    both.more = {*parse_endpoint("192.0.2.11:80")};
+    const auto other = service("other", "192.0.2.99:80", unchecked(1));
+    Story story({both, other});
+    story.reload({other});
+    EXPECT_EQ(story.table(), "10.0.0.1:80=0");
+    EXPECT_EQ(story.table("192.0.2.11:80"), "10.0.0.1:80=0");
+    auto back = web({server("10.0.0.2:80", 1, {})});
+    back.name = "back";
+    story.reload({other, back});
+    EXPECT_EQ(story.table(), "10.0.0.2:80=1");
+    EXPECT_EQ(story.table("192.0.2.11:80"), "10.0.0.1:80=0");
+    story.wait(61s);
+    EXPECT_EQ(story.table(), "10.0.0.2:80=1");
+    EXPECT_EQ(story.table("192.0.2.11:80"), "absent");
+}
+
 // ---- slow start and asked-for weights
 // -------------------------------------------------------------------------------
 
@@ -287,6 +305,33 @@ TEST(EngineSlowStart, AloneAServerGetsAllAtOnce) {
     story.verdict("10.0.0.1:80", false);
     story.verdict("10.0.0.1:80", true);
     EXPECT_EQ(story.table(), "10.0.0.1:80=100");
+}
+
+TEST(EngineSlowStart, AfterAnOutageNobodyCarriesWhatTheOthersAreSpared) {
+    auto of = web({server("10.0.0.1:80", 100), server("10.0.0.2:80", 100), server("10.0.0.3:80", 100)});
+    of.slow_start = 10s;
+    Story story({of});
+    for (const bool up : {true, false})
+        for (const auto* address : {"10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"})
+            story.verdict(address, up);
+    story.verdict("10.0.0.1:80", true);
+    story.wait(2s);
+    story.verdict("10.0.0.2:80", true);
+    EXPECT_EQ(story.table(), "10.0.0.1:80=100 10.0.0.2:80=100 10.0.0.3:80=0");
+    story.wait(9s);
+    story.verdict("10.0.0.3:80", true);
+    EXPECT_EQ(story.table(), "10.0.0.1:80=100 10.0.0.2:80=100 10.0.0.3:80=10");
+}
+
+TEST(EngineSlowStart, OfAServiceThatComesWithAReloadAllBeginAlike) {
+    auto of = web(unchecked(3));
+    const auto first = service("first", "192.0.2.99:80", unchecked(1));
+    Story story({first});
+    for (auto& server : of.servers)
+        server.weight = Weight::of(100);
+    of.slow_start = 10s;
+    story.reload({first, of});
+    EXPECT_EQ(story.table(), "10.0.0.1:80=100 10.0.0.2:80=100 10.0.0.3:80=100");
 }
 
 TEST(EngineWeight, AChecksAskedForShareIsApplied) {
