@@ -19,6 +19,8 @@
 
 namespace {
 
+constexpr int kUsage = 2;  // the exit status, as lvsctl's
+
 struct Arguments {
     lvs::app::Options options;
     bool check = false;
@@ -148,6 +150,10 @@ int main(int argc, char** argv) {
     arguments.options.runner_path = find_program("lvsd-runner");
     CLI::App cli("lvsd: keeps virtual IPs alive and spreads their traffic over healthy real servers");
     declare(cli, arguments);
-    CLI11_PARSE(cli, argc, argv);
+    try {
+        cli.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return cli.exit(error) == 0 ? 0 : kUsage;
+    }
     return run(arguments);
 }

@@ -163,7 +163,7 @@ private:
 
     // A key without an effect is a mistake of whoever wrote it.
     void check_no_socket(const Fields& fields, const KindSpec& kind) {
-        for (const std::string_view key : {"source", "interface", "fwmark"})
+        for (const auto key : kSocketKeys)
             if (fields.given(key))
                 report_.add(fields.place_of(key),
                             fmt::format("`{}` means nothing to a check of kind \"{}\", which sends no packets", key,

@@ -83,6 +83,7 @@ struct Section {
     std::string_view name;  // "virtual_router.NAME"
     std::string_view doc;
     std::span<const KeySpec> keys;
+    std::string_view keys_of = {};  // the section that describes these keys; empty: this one
 };
 [[nodiscard]] std::span<const Section> sections();
 // JSON Schema (draft 2020-12) for editors and CI: keys, types, ranges, defaults; not the cross checks.

@@ -65,35 +65,22 @@ private:
                 report_.add(each.place, fmt::format("[{}.{}] is on {} already, expected it once", section,
                                                     each.key, report_.where(at->second->place, each.place)));
         }
-        if (section == "server_template") check_keys_of(*table, section, server_keys(), "address");
-        if (section == "server_group") check_keys_of(*table, section, group_keys(), "");
+        if (section == "server_template") check_named(*table, section, template_keys());
+        if (section == "server_group") check_named(*table, section, group_keys());
     }
 
     // Unknown keys are found here, so that a template nobody uses is checked too; values where it is used.
-    void check_keys_of(const Table& named, std::string_view section, std::span<const KeySpec> keys,
-                       std::string_view forbidden) {
+    void check_named(const Table& named, std::string_view section, std::span<const KeySpec> keys) {
         for (const auto& each : named)
             if (std::holds_alternative<Table>(each.value.data))
-                check_keys_of(each.value, fmt::format("[{}.{}]", section, each.key), keys, forbidden);
+                (void)read_fields(each.value, fmt::format("[{}.{}]", section, each.key), keys, report_);
     }
 
-    void check_keys_of(const Value& value, const std::string& where, std::span<const KeySpec> keys,
-                       std::string_view forbidden) {
-        std::vector<KeySpec> optional;
-        for (auto key : keys) {
-            if (key.key == forbidden || key.key == "template") continue;
-            key.required = false;
-            optional.push_back(key);
-        }
-        (void)read_fields(value, where, optional, report_);
-    }
-
-    const Value* defaults(const Value& file, std::string_view section, std::span<const KeySpec> keys,
-                          std::string_view forbidden) {
+    const Value* defaults(const Value& file, std::string_view section, std::span<const KeySpec> keys) {
         const auto* entry = find(std::get<Table>(file.data), section);
         if (entry == nullptr) return nullptr;
         if (std::holds_alternative<Table>(entry->value.data)) {
-            check_keys_of(entry->value, fmt::format("[{}]", section), keys, forbidden);
+            (void)read_fields(entry->value, fmt::format("[{}]", section), keys, report_);
             return &entry->value;
         }
         report_.add(entry->value.place,
@@ -103,8 +90,8 @@ private:
 
     // Takes what is in the file, all but templates, groups and defaults: others refer to those until the end.
     void add_file(Value& file, Table& out) {
-        const auto* of_services = defaults(file, "service_defaults", service_keys(), "");
-        const auto* of_servers = defaults(file, "server_defaults", server_keys(), "address");
+        const auto* of_services = defaults(file, "service_defaults", service_keys());
+        const auto* of_servers = defaults(file, "server_defaults", template_keys());
         for (auto& entry : std::get<Table>(file.data)) {
             if (entry.key.starts_with("server_") || entry.key == "service_defaults") {
                 join(out, entry);

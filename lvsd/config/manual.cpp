@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The key tables as the manual page lvsd.toml(5). `name` in a doc text becomes bold.
+// The key tables as the manual page lvsd.toml(5). `name` in a doc text becomes bold. What several sections or kinds
+// have is described once, and named where it is there again.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -104,6 +105,28 @@ The configuration.
 .BR ipvsadm (8)
 )";
 
+constexpr std::string_view kSandbox = R"(.SH "WHAT PROGRAMS MAY DO"
+Programs for events, and the scripts of checks and trackers, are inside the sandbox of the systemd unit, too:
+.IP \(bu 2
+They can write to /tmp and /var/tmp, which are the service's own, and to no other folder on disk. /home and /root are
+empty.
+.IP \(bu
+Programs with the setuid or setgid bit gain nothing by it: neither sudo nor, with a local Postfix, sendmail work. Mail goes
+by SMTP.
+.IP \(bu
+Memory cannot be made executable: what compiles as it runs (Node.js, Java) does not start.
+.PP
+.B systemctl edit lvsd
+opens for them what they need, and
+.B systemctl restart lvsd
+makes it so; the folder must be there and belong to their user:
+.PP
+.nf
+[Service]
+ReadWritePaths=/var/log/lvsd\-notify
+.fi
+)";
+
 // Sections that are values of keys; the others are tables of the file.
 constexpr std::array<std::string_view, 7> kInline{"server", "check", "address", "peer",
                                                   "route",  "rule",  "track"};
@@ -159,21 +182,66 @@ std::string entries(std::span<const KeySpec> keys) {
     return out;
 }
 
+// "`a`, `b` and `c`"
+std::string names_of(std::span<const KeySpec> keys) {
+    std::string out;
+    for (std::size_t i = 0; i < keys.size(); ++i)
+        out += fmt::format("{}`{}`", i == 0 ? "" : i + 1 < keys.size() ? ", " : " and ", keys[i].key);
+    return out;
+}
+
+bool is_inline(std::string_view section) {
+    return std::ranges::find(kInline, section) != kInline.end();
+}
+
+std::string title_of(std::string_view section) {
+    if (!is_inline(section)) return fmt::format("[{}]", section);
+    return fmt::format("{} {}", section == "address" ? "An" : "A", section);
+}
+
+// The keys of a section that another one describes.
+std::string keys_from(const Section& section) {
+    const auto base = std::ranges::find(sections(), section.keys_of, &Section::name);
+    std::vector<KeySpec> missing;
+    for (const auto& key : base->keys)
+        if (std::ranges::find(section.keys, key.key, &KeySpec::key) == section.keys.end()) missing.push_back(key);
+    const auto owner = is_inline(base->name) ? fmt::format("a {}", base->name) : title_of(base->name);
+    const auto without = missing.empty() ? "" : fmt::format(", without {}", names_of(missing));
+    return roff(fmt::format("The keys are those of {}{}.", owner, without)) + "\n";
+}
+
+bool is_same(const KeySpec& a, const KeySpec& b) {
+    return a.key == b.key && a.doc == b.doc && default_of(a) == default_of(b) && expectation(a) == expectation(b);
+}
+
+// The keys of a kind: those of kinds before it by name, the others in full.
+std::string keys_of(std::span<const KindSpec> kinds, std::size_t at) {
+    std::string known;
+    std::vector<KeySpec> rest(kinds[at].keys.begin(), kinds[at].keys.end());
+    for (const auto& earlier : kinds.first(at)) {
+        std::vector<KeySpec> shared;
+        std::erase_if(rest, [&](const KeySpec& key) {
+            const bool there = std::ranges::any_of(earlier.keys, [&](const auto& other) { return is_same(key, other); });
+            if (there) shared.push_back(key);
+            return there;
+        });
+        if (!shared.empty())
+            known += fmt::format(".br\n{}\n", roff(fmt::format("As in {}: {}.", earlier.kind, names_of(shared))));
+    }
+    return known + entries(rest);
+}
+
 }  // namespace
 
 std::string manual(std::span<const KindSpec> kinds) {
     std::string out(kHead);
-    for (const auto& section : sections()) {
-        const auto article = section.name == "address" ? "An" : "A";
-        const auto title = std::ranges::find(kInline, section.name) != kInline.end()
-                               ? fmt::format("{} {}", article, section.name)
-                               : fmt::format("[{}]", section.name);
-        out += fmt::format(".SH \"{}\"\n{}\n{}", roff(title), roff(section.doc), entries(section.keys));
-    }
+    for (const auto& section : sections())
+        out += fmt::format(".SH \"{}\"\n{}\n{}", roff(title_of(section.name)), roff(section.doc),
+                           section.keys_of.empty() ? entries(section.keys) : keys_from(section));
     out += ".SH \"KINDS OF CHECKS\"\n";
-    for (const auto& kind : kinds)
-        out += fmt::format(".SS {}\n{}\n{}", roff(kind.kind), roff(kind.doc), entries(kind.keys));
-    return out.append(kNotify).append(kExample);
+    for (std::size_t i = 0; i < kinds.size(); ++i)
+        out += fmt::format(".SS {}\n{}\n{}", roff(kinds[i].kind), roff(kinds[i].doc), keys_of(kinds, i));
+    return out.append(kNotify).append(kSandbox).append(kExample);
 }
 
 }  // namespace lvs::config

@@ -64,7 +64,8 @@ constexpr std::array kMetrics{
         .max = kMaxSocketPath,
         .doc =
             "Serve metrics for Prometheus here, by HTTP at /metrics: an address with a port, or the absolute "
-            "path of a unix socket. Default: off. Whoever can connect can read.",
+            "path of a unix socket. For a scraper elsewhere an address of this director that does not move. "
+            "Default: off. Whoever can connect can read.",
         .example = R"("127.0.0.1:9107")"},
 };
 

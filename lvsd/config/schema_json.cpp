@@ -157,6 +157,10 @@ std::string named(std::string_view doc, std::span<const KeySpec> keys) {
 // A check of one kind: the common keys, with only this `kind`, and its own.
 std::string check_of(const KindSpec& kind) {
     std::vector<KeySpec> keys(check_keys().begin(), check_keys().end());
+    if (!kind.has_socket)
+        std::erase_if(keys, [](const KeySpec& key) {
+            return std::ranges::find(kSocketKeys, key.key) != kSocketKeys.end();
+        });
     for (auto& key : keys)
         if (key.key == "kind") {
             key.type = ValueType::choice;
@@ -177,13 +181,6 @@ std::string item(const ItemSpec& spec) {
                        object(doc_of(spec.section), spec.keys));
 }
 
-std::vector<KeySpec> without_required(std::span<const KeySpec> keys) {
-    std::vector<KeySpec> out(keys.begin(), keys.end());
-    for (auto& key : out)
-        key.required = false;
-    return out;
-}
-
 }  // namespace
 
 std::string json_schema(std::span<const KindSpec> kinds) {
@@ -200,9 +197,9 @@ std::string json_schema(std::span<const KindSpec> kinds) {
         joined(top_keys(), property), object(doc_of("global"), global_keys()), object(doc_of("notify"), notify_keys()),
         object(doc_of("metrics"), metrics_keys()), named(doc_of("virtual_router.NAME"), router_keys()),
         named(doc_of("virtual_service.NAME"), service_keys()),
-        named(doc_of("server_template.NAME"), without_required(server_keys())),
+        named(doc_of("server_template.NAME"), template_keys()),
         named(doc_of("server_group.NAME"), group_keys()), object(doc_of("service_defaults"), service_keys()),
-        object(doc_of("server_defaults"), without_required(server_keys())),
+        object(doc_of("server_defaults"), template_keys()),
         named(doc_of("sync_group.NAME"), sync_group_keys()), named(doc_of("tracker.NAME"), tracker_keys()),
         joined(item_specs(), item), pattern(kHostPattern),
         object(doc_of("server"), server_keys()),

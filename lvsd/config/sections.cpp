@@ -46,8 +46,7 @@ constexpr KeySpec kTunnelChecksum{
     .key = "tunnel_checksum",
     .type = ValueType::choice,
     .choices = kTunnelChecksums,
-    .doc =
-        "Checksums of \"gue\" and \"gre\" packets; `remote` is remote checksum offload. Default: \"none\".",
+    .doc = "Checksums of \"gue\" and \"gre\" packets; `remote` is remote checksum offload. Default: \"none\".",
     .example = R"("checksum")"};
 constexpr KeySpec kUpper{
     .key = "upper_threshold",
@@ -61,9 +60,8 @@ constexpr KeySpec kLower{
     .type = ValueType::integer,
     .min = 0,
     .max = kMaxConnections,
-    .doc =
-        "Below this a server that reached its upper threshold gets new connections again. "
-        "Default: 0, which is three quarters of the upper one.",
+    .doc = "Below this a server that reached its upper threshold gets new connections again. "
+           "Default: 0, which is three quarters of the upper one.",
     .example = "8000"};
 
 constexpr std::array kGlobal{
@@ -187,9 +185,8 @@ constexpr std::array kService{
         .min = 0,
         .max = 3,
         .choices = kSchedulerFlags,
-        .doc =
-            "Flags of the scheduler. `sh-*` and `mh-*` are names for the flags 1 (fallback) and 2 (port) of "
-            "these two schedulers.",
+        .doc = "Flags of the scheduler. `sh-*` and `mh-*` are names for the flags 1 (fallback) and 2 (port) of "
+               "these two schedulers.",
         .example = R"(["mh-port"])"},
     KeySpec{
         .key = "forward",
@@ -217,9 +214,8 @@ constexpr std::array kService{
             .type = ValueType::integer,
             .min = 1,
             .max = 128,
-            .doc =
-                "Only with `persistence`: clients whose addresses share this many leading bits count as one. "
-                "Default: the whole address, 32 or 128.",
+            .doc = "Only with `persistence`: clients whose addresses share this many leading bits count as one. "
+                   "Default: the whole address, 32 or 128.",
             .example = "24"},
     KeySpec{.key = "one_packet",
             .type = ValueType::boolean,
@@ -243,8 +239,7 @@ constexpr std::array kService{
         .type = ValueType::string,
         .min = 1,
         .max = 64,
-        .doc =
-            "Only with `active = \"master\"`: the virtual router. Default: the one that holds the address.",
+        .doc = "Only with `active = \"master\"`: the virtual router. Default: the one that holds the address.",
         .example = R"("web")",
         .chars = "A-Za-z0-9._-"},
     KeySpec{
@@ -253,9 +248,8 @@ constexpr std::array kService{
         .fallback = "1",
         .min = 1,
         .max = 0x7fffffff,
-        .doc =
-            "The service has its quorum when the weights of the servers that are up add up to this. Without "
-            "it the next tier, then the sorry server serves, and a virtual router can step back.",
+        .doc = "The service has its quorum when the weights of the servers that are up add up to this. Without "
+               "it the next tier, then the sorry server serves, and a virtual router can step back.",
         .example = "3"},
     KeySpec{.key = "quorum_hysteresis",
             .type = ValueType::integer,
@@ -270,9 +264,8 @@ constexpr std::array kService{
         .fallback = "0",
         .min = 0,
         .max = 100,
-        .doc =
-            "With less than this percentage of the servers healthy all are used, whatever their checks say: "
-            "better some failures than a few servers that drown. 0 is never.",
+        .doc = "With less than this percentage of the servers healthy all are used, whatever their checks say: "
+               "better some failures than a few servers that drown. 0 is never.",
         .example = "30"},
     KeySpec{.key = "slow_start",
             .type = ValueType::duration,
@@ -343,9 +336,8 @@ constexpr std::array kServer{
         .key = "address",
         .type = ValueType::host,
         .required = true,
-        .doc =
-            "The server's address. Without a port, the port of the service. Its family must be that of the "
-            "service, but for tunnels.",
+        .doc = "The server's address. Without a port, the port of the service. Its family must be that of the "
+               "service, but for tunnels.",
         .example = R"("10.0.0.12:80")"},
     KeySpec{.key = "weight",
             .type = ValueType::integer,
@@ -511,9 +503,8 @@ constexpr std::array kTop{
         .type = ValueType::strings,
         .min = 0,
         .max = 64,
-        .doc =
-            "Further files, as patterns relative to the directory of this one, read in the order of their "
-            "names. An included file includes no others. Its `service_defaults` and `server_defaults` are its own.",
+        .doc = "Further files, as patterns relative to the directory of this one, read in the order of their "
+               "names. An included file includes no others. Its `service_defaults` and `server_defaults` are its own.",
         .example = R"(["conf.d/*.toml"])"},
 };
 
@@ -527,6 +518,14 @@ std::span<const KeySpec> service_keys() {
 }
 std::span<const KeySpec> server_keys() {
     return kServer;
+}
+std::span<const KeySpec> template_keys() {
+    static const auto keys = [] {
+        std::vector<KeySpec> out(kServer.begin(), kServer.end());
+        std::erase_if(out, [](const KeySpec& key) { return key.key == "address" || key.key == "template"; });
+        return out;
+    }();
+    return keys;
 }
 std::span<const KeySpec> check_keys() {
     return kCheck;
@@ -548,29 +547,29 @@ std::span<const Section> sections() {
                 "A virtual service: what clients connect to, and the servers their connections are spread over.",
                 kService},
         Section{"server",
-                "A real server, in `servers` and `sorry_server`: its address as a string, or a table with these "
-                "keys.",
+                "A real server, in `servers` and `sorry_server`: its address as a string, or a table with these keys.",
                 kServer},
-        Section{
-            "check",
-            "A health check, in `check` and `checks`: the name of a kind as a string, or a table with these keys "
-            "and those of its kind.",
-            kCheck},
+        Section{"check",
+                "A health check, in `check` and `checks`: the name of a kind as a string, or a table with these keys "
+                "and those of its kind.",
+                kCheck},
         Section{"notify",
                 "Programs that are told what happens: run one after the other for each router, service and server, in the "
                 "order of the events.",
                 notify_keys()},
         Section{"metrics", "What lvsd measures, for Prometheus.", metrics_keys()},
-        Section{"server_template.NAME", "Keys of a server under a name, for `template`; without `address`.", kServer},
+        Section{"server_template.NAME", "What servers that name it in `template` have where they do not say otherwise.",
+                template_keys(), "server"},
         Section{"server_group.NAME", "Servers under a name, for `groups` of services.", kGroup},
-        Section{"service_defaults",
-                "Keys of [virtual_service.NAME] for every service of this file that does not have them.", kService},
-        Section{"server_defaults", "Keys of a server for every server of this file that does not have them.", kServer},
+        Section{"service_defaults", "What every service of this file has where it does not say otherwise.", kService,
+                "virtual_service.NAME"},
+        Section{"server_defaults",
+                "What every server of this file has where neither it nor its template says otherwise.",
+                template_keys(), "server"},
         Section{"sync_group.NAME", "Virtual routers that move together.", sync_group_keys()},
         Section{"tracker.NAME",
                 "Something virtual routers can depend on, in their `track`. It names one of `interface`, `file`, "
-                "`process`, "
-                "`script`, `service` and `router`. Until lvsd knows better it is down.",
+                "`process`, `script`, `service` and `router`. Until lvsd knows better it is down.",
                 tracker_keys()},
         Section{"address",
                 "A virtual address: a string (\"192.0.2.10/24\", \"192.0.2.10/24 dev eth1\"), or a table with "
@@ -579,9 +578,8 @@ std::span<const Section> sections() {
         Section{"peer", "A director in `peers`: its address as a string, or a table with these keys.",
                 item_spec("peer").keys},
         Section{"route",
-                "A route: a string such as \"198.51.100.0/24 via 192.0.2.1 table 100\" or \"blackhole "
-                "203.0.113.0/24\", "
-                "or a table with these keys.",
+                "A route: a string such as \"198.51.100.0/24 via 192.0.2.1 table 100\" or "
+                "\"blackhole 203.0.113.0/24\", or a table with these keys.",
                 item_spec("route").keys},
         Section{"rule",
                 "A routing rule: a string such as \"from 192.0.2.10 table 100 priority 1000\", or a table with "
@@ -589,8 +587,7 @@ std::span<const Section> sections() {
                 item_spec("rule").keys},
         Section{"track",
                 "In `track`: the name of a tracker as a string, a string such as \"uplink weight -20\", or a "
-                "table with "
-                "these keys.",
+                "table with these keys.",
                 item_spec("track").keys},
     };
     return kSections;

@@ -5,6 +5,7 @@
 // parse().
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -161,7 +162,10 @@ inline constexpr std::size_t kMaxName = 64;
 [[nodiscard]] std::span<const KeySpec> tracker_keys();
 [[nodiscard]] std::span<const KeySpec> service_keys();
 [[nodiscard]] std::span<const KeySpec> server_keys();
+[[nodiscard]] std::span<const KeySpec> template_keys();  // those of a server that many may have in common
 [[nodiscard]] std::span<const KeySpec> check_keys();
+// Of those, what only a kind with a socket takes.
+inline constexpr std::array<std::string_view, 3> kSocketKeys{"source", "interface", "fwmark"};
 [[nodiscard]] std::span<const KeySpec> group_keys();
 [[nodiscard]] std::span<const KeySpec> top_keys();  // outside of any table
 

@@ -64,6 +64,33 @@ def test_the_schema_refuses_what_lvsd_refuses(schema, tmp_path, change):
     assert not schema.is_valid(tomllib.loads(bad.read_text()))
 
 
+SERVICE = "[virtual_service.s]\naddress = '192.0.2.1:80'\nservers = ['10.0.0.1']\n"
+
+
+@pytest.mark.parametrize("text", [
+    "[server_template.t]\naddress = '10.0.0.1'\n", "[server_template.t]\ntemplate = 'u'\n", "[server_defaults]\ntemplate = 'u'\n",
+    "[server_group.g]\n", "[service_defaults]\nservices = 1\n", *(
+        f"{SERVICE}check = {{ kind = '{kind}', {key} }}\n" for kind in ("script', command = ['/bin/x'], start = 'up", "file', path = '/x")
+        for key in ("source = '10.0.0.2'", "interface = 'eth1'", "fwmark = 7"))])
+def test_no_key_is_accepted_by_the_schema_alone(schema, tmp_path, text):
+    file = tmp_path / "lvsd.toml"
+    file.write_text(text)
+    assert subprocess.run([LVSD, "--check", "--config", file], capture_output=True).returncode == 1
+    assert not schema.is_valid(tomllib.loads(text))
+
+
+def test_the_manual_describes_each_key_once():
+    page = printed("--print-manual")
+    for section in ("[server_template.NAME]", "[service_defaults]", "[server_defaults]"):
+        (part,) = re.findall(rf'^\.SH "{re.escape(section)}"\n(.*?)^\.SH', page.replace("\\-", "-"), re.MULTILINE | re.DOTALL)
+        assert "The keys are those of " in part and ".TP" not in part
+    assert "The keys are those of a server, without \\fBaddress\\fR and \\fBtemplate\\fR." in page
+    kinds = page.partition(".SH \"KINDS OF CHECKS\"")[2].partition("\n.SH ")[0]
+    described = re.findall(r"^\.TP\n\.B (\S+)\n(.*)$", kinds, re.MULTILINE)
+    assert len(described) > 30 and len(described) == len(set(described))
+    assert kinds.count("The server's certificate") + kinds.count("the server's certificate must be valid") == 1
+
+
 def test_every_manual_is_sound(tmp_path):
     made = tmp_path / "lvsd.toml.5"
     made.write_text(printed("--print-manual"))

@@ -13,6 +13,7 @@ from labkit import bench, build, child, gtest, initramfs, kernels, packages, sui
 from labkit.demo.display import Display
 from labkit.demo.load import Interval, Load
 from labkit.demo.directors import Lvsd, View
+from labkit.paths import ROOT
 from labkit.say import LabError
 from labkit.suites import MARK
 
@@ -250,6 +251,11 @@ def test_the_callers_session_stays_outside_the_machine():
 
 def test_missing_packages_are_told_apart():
     assert packages.missing(["dpkg", "no-such-package-of-lvsd"]) == ["no-such-package-of-lvsd"]
+
+
+def test_contributors_install_what_the_lab_builds_with():
+    line = re.search(r"^apt install ((?:.*\\\n)*.*)$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)[1]
+    assert sorted(line.replace("\\", " ").split()) == sorted(packages.GROUPS["build"])
 
 
 STATE = {

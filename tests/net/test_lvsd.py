@@ -10,6 +10,7 @@ import pytest
 
 from labkit import topology
 from labkit.director import Director
+from labkit.paths import ROOT
 from labkit.waiting import wait_for
 
 LAB = {"when": "whole", "alone": True}
@@ -176,6 +177,23 @@ def test_the_command_line(cluster, tmp_path):
     assert d1.run(["lvsd", "--print-effective", "--config", again]).stdout == effective
     missing = d1.run(["lvsd", "--check", "--config", tmp_path / "none.toml"], check=False)
     assert missing.returncode == 1 and "No such file" in missing.stderr
+
+
+@pytest.mark.parametrize("arguments, status", [
+    (["--help"], 0), (["--version"], 0), (["--wrong"], 2), (["extra"], 2), (["--config"], 2), (["--json"], 2),
+    (["--log-level", "loud"], 2), (["--print-dbus-interface", "none"], 1)])
+def test_the_exit_status_tells_a_wrong_command_line(cluster, arguments, status):
+    done = cluster["d1"].run(["lvsd", *arguments], check=False)
+    assert done.returncode == status and bool(done.stdout) == (status == 0) and bool(done.stderr) == (status != 0)
+
+
+def test_the_manual_names_every_option(cluster):
+    told = cluster["d1"].run(["lvsd", "--help"]).stdout
+    page = (ROOT / "etc/man/lvsd.8").read_text().replace("\\-", "-")
+    synopsis, _, rest = page.partition(".SH DESCRIPTION")
+    described = rest.partition(".SH OPTIONS")[2].partition(".SH EXIT STATUS")[0]
+    for option in re.findall(r"^ +(?:-h,)?(--[a-z-]+)", told, re.MULTILINE):
+        assert option in synopsis and option in described, option
 
 
 def test_the_status_is_a_table_and_complete_json(cluster):

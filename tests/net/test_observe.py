@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What lvsd tells the world: the event stream and its readers, metrics, lvsctl's lists, manuals and completion."""
+"""What lvsd tells the world: the event stream and its readers, metrics, lvsctl's lists, manuals."""
 
 import json
 import os
@@ -204,7 +204,7 @@ def test_dashboard_and_alerts_use_what_there_is(node):
     assert len(names_in(asked)) > 20
 
 
-# ---- manuals, completion ------------------------------------------------------------------------------------
+# ---- manuals ------------------------------------------------------------------------------------------------
 
 
 def test_manuals_are_sound(node):
@@ -218,67 +218,6 @@ def test_manuals_are_sound(node):
     text = re.sub(".\b", "", subprocess.run(["mandoc", "-T", "utf8", page], capture_output=True, text=True).stdout)
     for key in ("advert_interval", "LVSD_SEQUENCE", "reconcile_interval", "listen"):
         assert key in text
-
-
-BASH = """
-source {file}
-complete_line() {{
-    read -ra COMP_WORDS <<<"$1"
-    [[ $1 == *' ' ]] && COMP_WORDS+=("")
-    COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
-    COMPREPLY=()
-    _lvsctl
-    printf '%s\\n' "${{COMPREPLY[@]}}" | sort
-}}
-complete_line {line!r}
-"""
-
-
-@pytest.mark.parametrize("line, expected", [
-    ("lvsctl ", {"status", "services", "servers", "routers", "checks", "watch", "config", "version"}),
-    ("lvsctl ser", {"services", "servers"}),
-    ("lvsctl config ", {"check"}),
-    ("lvsctl servers --s", {"--service", "--server", "--state", "--socket", "--system"}),
-    ("lvsctl servers --state d", {"down", "draining"}),
-    ("lvsctl watch --no-", {"--no-follow", "--no-pager"}),
-    ("lvsctl servers --over", {"--overridden"}),
-])
-def test_bash_completion(node, line, expected):
-    script = BASH.format(file=ROOT / "etc/completion/lvsctl.bash", line=line)
-    words = set(node.run(["bash", "-c", script]).stdout.split())
-    assert words >= expected, words
-    if not line.endswith(" "):
-        assert all(word.startswith(line.split()[-1]) for word in words), words
-
-
-def test_fish_completion(node):
-    script = f"source {ROOT}/etc/completion/lvsctl.fish; complete -C 'lvsctl ser'; complete -C 'lvsctl servers --state d'"
-    words = {line.split("\t")[0] for line in node.run(["fish", "--no-config", "-c", script]).stdout.splitlines()}
-    assert words >= {"services", "servers", "down", "draining"}, words
-
-
-ZSH = """
-compadd() {{ while (( $# )) && [[ $1 != -- ]]; do shift; done; shift; print -l -- "$@" }}
-_files() {{ print a-file }}
-words=({words}); CURRENT=$#words
-source {file}
-"""
-
-
-@pytest.mark.parametrize("words, expected", [
-    (["lvsctl", ""], {"status", "services", "drain", "failover", "plan", "apply", "config"}),
-    (["lvsctl", "config", ""], {"check"}),
-    (["lvsctl", "servers", "--state", ""], {"down", "draining"}),
-    (["lvsctl", "checks", "--"], {"--history", "--limit", "--json", "--socket"}),
-    (["lvsctl", "plan", ""], {"a-file"}),
-])
-def test_zsh_completion(node, words, expected):
-    """What is handed to zsh's compadd, which leaves out what does not begin with the word typed so far."""
-    file = ROOT / "etc/completion/_lvsctl"
-    node.run(["zsh", "-n", file])
-    script = ZSH.format(words=" ".join(f"'{word}'" for word in words), file=file)
-    offered = set(node.run(["zsh", "-f", "-c", script]).stdout.split())
-    assert offered >= expected, offered
 
 
 # ---- the journal --------------------------------------------------------------------------------------------

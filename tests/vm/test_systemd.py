@@ -3,6 +3,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -180,3 +181,60 @@ def test_a_hung_daemon_is_replaced_by_the_watchdog(service):
     run("kill", "-STOP", pid)
     wait_for(lambda: show("MainPID") not in (pid, "0") and role() == ["master"], 120, "another lvsd is master")
     assert int(show("NRestarts")) >= 1
+
+
+# ---- what lvsd.toml(5) says that programs for events may do, and how more is opened for them
+
+PROGRAM = Path("/usr/local/bin/lvsd-tries")
+DROP_IN = Path("/etc/systemd/system/lvsd.service.d/override.conf")
+# What everybody may use, but for the sandbox.
+OPEN, HOME = Path("/var/lib/lvsd-open"), Path("/home/lvsd-somebody")
+# Says what it could do, in the folder that the drop-in opens.
+TRIES = """#!/bin/sh
+exec >>{folder}/tried
+touch /tmp/of-lvsd && echo tmp
+touch {open}/x && echo anywhere
+ls {home} && echo home
+grep -q '^NoNewPrivs:.*1$' /proc/self/status && echo no-new-privs
+python3 -c 'import mmap; mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)' && echo executable
+echo end
+"""
+
+
+@pytest.fixture
+def opened():
+    """The drop-in of the manual, and its folder."""
+    page = subprocess.run(["lvsd", "--print-manual"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    (text,) = re.findall(r"^\[Service\]\n.*?(?=^\.fi)", page.replace("\\-", "-"), re.MULTILINE | re.DOTALL)
+    folder = Path(re.search(r"ReadWritePaths=(\S+)", text)[1])
+    PROGRAM.write_text(TRIES.format(folder=folder, open=OPEN, home=HOME))
+    PROGRAM.chmod(0o755)
+    for place in (folder, OPEN, HOME):
+        place.mkdir()
+    shutil.chown(folder, "lvsd-notify")
+    OPEN.chmod(0o777)
+    yield text, folder
+    run("systemctl", "stop", "lvsd")
+    DROP_IN.unlink(missing_ok=True)
+    run("systemctl", "daemon-reload")
+    PROGRAM.unlink()
+    for place in (folder, OPEN, HOME):
+        shutil.rmtree(place)
+
+
+def test_a_program_does_what_the_drop_in_allows_and_no_more(installed, opened):
+    text, folder = opened
+    CONFIG.write_text(GOOD + f'[notify]\ncommand = ["{PROGRAM}"]\nevents = ["start"]\n')
+    run("systemctl", "reset-failed", "lvsd", check=False)
+    run("systemctl", "start", "lvsd")
+    failed = ("journalctl", "-u", "lvsd", "--no-pager", "-g", PROGRAM.name)
+    wait_for(lambda: PROGRAM.name in run(*failed, check=False).stdout, 30, "the log says that it failed")
+    assert not (folder / "tried").exists()
+    DROP_IN.parent.mkdir(exist_ok=True)
+    DROP_IN.write_text(text)
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", "lvsd")
+    told = folder / "tried"
+    wait_for(lambda: told.exists() and "end\n" in told.read_text(), 30, "it has tried")
+    assert told.read_text().split() == ["tmp", "no-new-privs", "end"]
+    assert not Path("/tmp/of-lvsd").exists()

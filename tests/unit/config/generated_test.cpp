@@ -31,6 +31,7 @@ TEST(Manual, KnowsEveryKeyWithItsRangeAndDefault) {
             EXPECT_THAT(page, HasSubstr("\n.B " + std::string(key.key) + "\n"));
     for (const auto table : {"[global]", "[notify]", "[metrics]", "[service_defaults]", "[tracker.NAME]"})
         EXPECT_THAT(page, HasSubstr(fmt::format(".SH \"{}\"\n", table)));
+    EXPECT_THAT(page, HasSubstr("The keys are those of [virtual_service.NAME].\n.SH"));
     EXPECT_THAT(page, HasSubstr(".SH \"A server\"\n"));
     EXPECT_THAT(page, HasSubstr(".B vrid\nThe virtual router id"));
     EXPECT_THAT(page, HasSubstr("An integer from 1 to 255.\nRequired.\n"));
@@ -72,7 +73,7 @@ TEST(Manual, HasNoAccidentalRequests) {
     for (std::size_t at = 0; at < page.size(); at = page.find('\n', at) + 1, ++lines) {
         const auto line = page.substr(at, page.find('\n', at) - at);
         if (!line.starts_with('.')) continue;
-        EXPECT_THAT(line, testing::MatchesRegex("\\.(\\\\\".*|TH|SH|SS|TP|PP|B|BR|I|br|nf|fi)( .*)?"))
+        EXPECT_THAT(line, testing::MatchesRegex("\\.(\\\\\".*|TH|SH|SS|TP|PP|IP|B|BR|I|br|nf|fi)( .*)?"))
             << line;
     }
     EXPECT_GT(lines, 100U);

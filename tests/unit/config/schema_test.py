@@ -62,7 +62,9 @@ GOOD = ["", ROUTER, SERVICE, ROUTER + "source6 = 'fe80::1'\nadvert_interval = '1
         ROUTER + "announce_repeat = ['1s', '2s']\n[sync_group.g]\nrouters = ['r']\n[tracker.t]\nfile = '/x'\n",
         SERVICE + "check = 'tcp'\nsorry_server = '10.0.0.1'\n",
         SERVICE + "checks = ['ping', { kind = 'http', status = [200, '300-399'], headers = ['a'] }]\n",
-        SERVICE + "check = { kind = 'http', status = '200-299' }\n"]
+        SERVICE + "check = { kind = 'http', status = '200-299' }\n",
+        "[server_template.t]\nweight = 2\ncheck = 'tcp'\n[server_defaults]\nforward = 'dr'\n",
+        "[service_defaults]\nscheduler = 'rr'\n[server_group.g]\nservers = ['10.0.0.1']\n"]
 BAD = ["x = 1\n", "[globe]\n", "[global]\non_stopp = 'keep'\n", "[global]\non_stop = 'kept'\n", "[virtual_router.r]\n",
        ROUTER.replace("1\n", "0\n"), ROUTER.replace("1\n", "256\n"), ROUTER.replace("1\n", "true\n"),
        ROUTER.replace("['192.0.2.1/24']", "[]"), ROUTER.replace("eth0", "eth0:1"), ROUTER.replace("eth0", "x" * 16),
@@ -75,7 +77,9 @@ BAD = ["x = 1\n", "[globe]\n", "[global]\non_stopp = 'keep'\n", "[global]\non_st
        SERVICE + "servers = [{ weight = 1 }]\n", SERVICE + "servers = [{ address = '10.0.0.1', wieght = 1 }]\n",
        SERVICE.replace(":80", ""), SERVICE + "scheduler_flags = ['x']\n", SERVICE + "check = 'smtp'\n",
        SERVICE + "check = { rise = 1 }\n", SERVICE + "check = { kind = 'tcp', path = '/' }\n",
-       SERVICE + "check = { kind = 'http', status = 99 }\n", SERVICE + "check = { kind = 'dns' }\n"]
+       SERVICE + "check = { kind = 'http', status = 99 }\n", SERVICE + "check = { kind = 'dns' }\n",
+       "[server_template.t]\naddress = '10.0.0.1'\n", "[server_template.t]\ntemplate = 'u'\n",
+       "[server_defaults]\naddress = '10.0.0.1'\n", "[server_defaults]\ntemplate = 'u'\n", "[server_group.g]\n"]
 
 
 def main() -> int:
