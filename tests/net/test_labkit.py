@@ -84,6 +84,15 @@ def test_a_summary_fails_when_nothing_ran(capsys):
     assert capsys.readouterr().out.endswith("0 passed, 0 failed\n")
 
 
+@pytest.mark.parametrize("pattern, suites", [
+    ("", {"unit", "lint", "net", "vm", "lab", "debug"}), ("vrrp", {"unit", "lint", "net", "vm", "lab", "debug"}),
+    ("net/test_lvsd", {"net"}), ("vm-6.1/", {"vm", "debug"}), ("lab/test_run|net/test_lvsd", {"lab", "net"}),
+    ("net/a|vrrp", {"unit", "lint", "net", "vm", "lab", "debug"})])
+def test_a_pattern_leaves_out_what_it_cannot_match_and_nothing_else(pattern, suites):
+    every = ("unit", "lint", "net", "vm", "lab", "debug")
+    assert {suite for suite in every if testing._may_match(pattern, suite)} == suites
+
+
 def test_the_last_line_counts_what_was_skipped(capsys):
     tally = testing.Tally()
     tally.add(testing.Result("unit/a", "passed", 0.1))
