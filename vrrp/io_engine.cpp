@@ -162,8 +162,10 @@ void Engine::run_timers() {
     const Duration late = now - *first->heap_time;
     lateness_.add(late);
     if (late > kLate) receive_all();  // a machine may only decide after it heard everything
-    while (auto* due = timers_.first()) {
-        if (*due->heap_time > now) break;
+    // Each once, and some again: whatever a timer does, commands and packets get their turn.
+    for (auto left = 2 * instances_.size(); left > 0; --left) {
+        auto* due = timers_.first();
+        if (due == nullptr || *due->heap_time > now) break;
         due->advance(std::max(now, *due->heap_time));
         after(*due);
     }
