@@ -235,6 +235,70 @@ TEST_F(ClientTest, AChangedCheckStartsWithTheHealthItHad) {
     ASSERT_TRUE(eventually([this] { return state(1) == State::down; }));
 }
 
+// Answers 200, but 503 to what begins like this.
+Server::Behaviour is_ill_at(std::string request) {
+    return [request = std::move(request)](int fd, const Server::Stopping& /*stopping*/) {
+        std::array<char, 4096> buffer;
+        const auto size = recv(fd, buffer.data(), buffer.size(), 0);
+        if (size <= 0) return;
+        const bool ill = std::string_view(buffer.data(), static_cast<std::size_t>(size)).starts_with(request);
+        const std::string_view answer = ill ? "HTTP/1.1 503 Ill\r\n\r\n" : "HTTP/1.1 200 OK\r\n\r\n";
+        send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
+    };
+}
+
+TEST_F(ClientTest, ChecksOfOneServerKeepTheirOwnHealthOverAChange) {
+    const Server server(is_ill_at("GET /ready"));
+    make();
+    auto live = tcp(1, server.endpoint());
+    live.kind = "http";
+    live.params["path"] = std::string("/live");
+    auto ready = live;
+    ready.id = CheckId{2};
+    ready.params["path"] = std::string("/ready");
+    client_->configure({live, ready});
+    ASSERT_TRUE(eventually([this] { return state(1) == State::up && state(2) == State::down; }));
+    live.interval = ready.interval = 60ms;
+    client_->configure({live, ready});
+    EXPECT_EQ(state(1), State::up);
+    EXPECT_EQ(state(2), State::down);
+    ready.params["path"] = std::string("/ready/now");  // the one that goes is the one it was
+    client_->configure({live, ready});
+    EXPECT_EQ(state(1), State::up);
+    EXPECT_EQ(state(2), State::down);
+    const auto told = changes_.size();
+    live.params["path"] = std::string("/live/now");
+    ready.params["path"] = std::string("/ready/soon");  // which was which?
+    client_->configure({live, ready});
+    EXPECT_EQ(state(1), State::unknown);
+    EXPECT_EQ(state(2), State::unknown);
+    EXPECT_EQ(changes_.size(), told);
+}
+
+// As checks through a service are: the target of all is its address, the mark makes the difference.
+TEST_F(ClientTest, ChecksOfOneTargetWithOtherMarksKeepTheirOwnHealthOverAChange) {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    const Server server(is_ill_at("GET /3"));
+    make();
+    std::vector<CheckSpec> specs;
+    for (std::uint32_t id = 1; id <= 3; ++id) {
+        auto& spec = specs.emplace_back(tcp(id, server.endpoint()));
+        spec.kind = "http";
+        spec.fwmark = 100 + id;
+        spec.through = IpAddress::parse("10.0.0." + std::to_string(id));
+        spec.params["path"] = "/" + std::to_string(id);
+    }
+    client_->configure(specs);
+    ASSERT_TRUE(eventually(
+        [this] { return state(1) == State::up && state(2) == State::up && state(3) == State::down; }));
+    for (auto& spec : specs)
+        spec.params["path"] = std::string("/other");
+    client_->configure(specs);
+    EXPECT_EQ(state(1), State::up);
+    EXPECT_EQ(state(2), State::up);
+    EXPECT_EQ(state(3), State::down);
+}
+
 TEST_F(ClientTest, StartStatesAreKeptUntilProvenWrong) {
     Listener listener;
     const auto target = listener.endpoint();
