@@ -184,11 +184,13 @@ std::uint32_t WorkerClient::take_slot(const CheckSpec& spec, const Transition& i
     auto slot = std::make_unique<Slot>();
     slot->spec = spec;
     slot->since = monotonic_time();
-    slot->info.last.is_assumed = inherited.state == State::unknown;
-    slot->info.last.state = slot->info.last.is_assumed ? spec.initial : inherited.state;
-    slot->info.last.reason =
-        slot->info.last.is_assumed ? "not checked yet" : "as before the change of the check";
-    slot->info.last.at = slot->since;
+    auto& last = slot->info.last;
+    last.is_assumed = inherited.state == State::unknown;
+    last.state = last.is_assumed ? spec.initial : inherited.state;
+    last.weight_percent = inherited.weight_percent;
+    last.advice = inherited.advice;
+    last.reason = last.is_assumed ? "not checked yet" : "as before the change of the check";
+    last.at = slot->since;
     slot_of_[&slot->spec] = number;
     slots_[number] = std::move(slot);
     return number;
@@ -216,7 +218,10 @@ void WorkerClient::release_unused(const std::unordered_map<CheckId, std::uint32_
 CheckSpec WorkerClient::wire_spec(std::uint32_t number) const {
     auto spec = slots_[number]->spec;
     spec.id = CheckId{number / static_cast<std::uint32_t>(workers_.size())};
-    spec.initial = slots_[number]->info.last.state;
+    const auto& last = slots_[number]->info.last;
+    spec.initial = last.state;
+    spec.initial_weight_percent = last.weight_percent;
+    spec.initial_advice = last.advice;
     return spec;
 }
 
@@ -376,7 +381,8 @@ void WorkerClient::take_change(Slot& slot, Transition change) {
     }
 }
 
-// The first results agree with the state a check starts with: nothing changes but why.
+// The first results agree with the state a check starts with: nothing changes but why. And what a change
+// would have said counts, should that have been lost.
 void WorkerClient::confirm(Slot& slot, const Status& status) {
     if (status.state == State::unknown || status.outcome == Outcome::unchecked || status.against != 0) return;
     take_change(slot, {.id = status.id,
@@ -393,7 +399,7 @@ void WorkerClient::on_status(std::size_t worker, Status status) {
     auto* slot = slot_from(worker, wire_id, status.at);
     if (!slot) return;
     slot->info.status = status;
-    if (slot->info.last.is_assumed) confirm(*slot, status);
+    if (slot->info.last.is_assumed || !says_the_same(status, slot->info.last)) confirm(*slot, status);
     slot = slot_from(worker, wire_id, status.at);
     if (!slot || !callbacks_.on_status) return;
     const auto users = slot->users;

@@ -299,6 +299,54 @@ TEST_F(ClientTest, ChecksOfOneTargetWithOtherMarksKeepTheirOwnHealthOverAChange)
     EXPECT_EQ(state(3), State::down);
 }
 
+class AgentClientTest : public ClientTest {
+protected:
+    // A check of an agent that drains its server, once that is known.
+    void drain() {
+        make();
+        check_ = tcp(1, server_.endpoint());
+        check_.kind = "agent";
+        check_.params["send"] = std::string("?\n");
+        client_->configure({check_});
+        ASSERT_TRUE(eventually([this] { return asked_for() == Advice::drain; }));
+    }
+    [[nodiscard]] Advice asked_for() const { return client_->find(CheckId{1})->last.advice; }
+
+    std::atomic<bool> drains_ = true;
+    const Server server_{[this](int fd, const Server::Stopping& stopping) {
+        answers(drains_ ? "drain\n" : "up\n")(fd, stopping);
+    }};
+    CheckSpec check_;
+};
+
+TEST_F(AgentClientTest, AChangedCheckStartsWithWhatItsServerAskedFor) {
+    drain();
+    check_.interval = 60ms;
+    client_->configure({check_});
+    ASSERT_EQ(changes_.size(), 2U);
+    EXPECT_EQ(changes_.back().state, State::up);
+    EXPECT_EQ(changes_.back().weight_percent, 0);
+    EXPECT_EQ(changes_.back().advice, Advice::drain);
+}
+
+TEST_F(AgentClientTest, AfterTheWorkerWasKilledItStandsUntilTheServerAsksForSomethingElse) {
+    drain();
+    for (const bool drains : {true, false}) {
+        const auto told = changes_.size();
+        const auto old = client_->pids().at(0);
+        ASSERT_EQ(kill(old, SIGSTOP), 0);  // it must not hear of it
+        drains_ = drains;
+        ASSERT_EQ(kill(old, SIGKILL), 0);
+        const auto at = monotonic_time();
+        ASSERT_TRUE(eventually([this, at] {
+            const auto& status = client_->find(CheckId{1})->status;
+            return status.at > at && status.outcome == Outcome::ok;
+        }));
+        EXPECT_EQ(changes_.size(), drains ? told : told + 1);
+        EXPECT_EQ(asked_for(), drains ? Advice::drain : Advice::none);
+    }
+}
+
 TEST_F(ClientTest, StartStatesAreKeptUntilProvenWrong) {
     Listener listener;
     const auto target = listener.endpoint();
