@@ -268,11 +268,12 @@ void Driver::conclude(Check& check, Verdict verdict, Time now) {
     if (state_changed || weight_changed) on_change_(check.id);
 }
 
-// Sets the next start. While results contradict the state the checks come faster, if that was asked for.
+// Sets the next start. While results contradict the state the checks come faster, if that was asked for: a
+// run that took longer is followed at once.
 void Driver::arm(Check& check, Time now) {
     check.due = check.schedule.following(check.started);
     if (check.fast_interval < check.interval && check.health.is_settling())
-        check.due = std::min(check.due, check.started + check.fast_interval);
+        check.due = std::min(check.due, std::max(now, check.started + check.fast_interval));
     if (check.due < now) check.due = check.schedule.next_after(now);
     if (check.aid) *check.aid = {};
     timers_.set(static_cast<std::uint32_t>(check.id), check.aid ? check.due - kAskAhead : check.due);

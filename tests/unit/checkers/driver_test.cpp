@@ -221,6 +221,20 @@ TEST_F(DriverTest, FastIntervalWhileTheStateIsInDoubt) {
     EXPECT_EQ(result(check.id).state, State::down);
 }
 
+// A run that ends later than the next should start is followed at once.
+TEST_F(DriverTest, FastIntervalAlsoWhenARunTakesLonger) {
+    const Server server(says_nothing());
+    auto check = spec(server.endpoint());
+    check.interval = 1h;
+    check.fast_interval = 10ms;
+    check.timeout = 50ms;
+    check.initial = State::up;
+    check.fall = 3;
+    EXPECT_EQ(result_of(check).reason, "no answer in 50 ms");
+    EXPECT_EQ(result(check.id).against, 2U);
+    EXPECT_EQ(result(check.id).state, State::down);
+}
+
 TEST_F(DriverTest, ADroppedCheckEndsAtOnce) {
     const Server server(says_nothing());
     const auto check = spec(server.endpoint());
