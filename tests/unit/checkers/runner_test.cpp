@@ -340,6 +340,39 @@ TEST_F(WatchTest, AFolderMayComeLaterAndGo) {
     ASSERT_TRUE(holds("down"));
 }
 
+// As a ConfigMap is changed: the path goes through a link that is put in the place of another.
+TEST_F(WatchTest, AFileBehindALinkIsFollowed) {
+    make();
+    for (const auto* const folder : {"a", "b"}) {
+        fs::create_directories(path(folder));
+        std::ofstream(path(folder) + "/state") << folder;
+    }
+    fs::create_directories(path("c"));
+    fs::create_symlink("../a", path("c/..data"));
+    fs::create_symlink("..data/state", path("c/state"));
+    watch("c/state");
+    ASSERT_TRUE(holds("a"));
+    fs::create_symlink("../b", path("c/..new"));
+    fs::rename(path("c/..new"), path("c/..data"));
+    ASSERT_TRUE(holds("b"));
+    std::ofstream(path("b/state")) << "up";
+    ASSERT_TRUE(holds("up"));
+}
+
+TEST_F(WatchTest, AFolderThatIsALinkIsFollowed) {
+    make();
+    for (const auto* const folder : {"a", "b"}) {
+        fs::create_directories(path(folder));
+        std::ofstream(path(folder) + "/state") << folder;
+    }
+    fs::create_symlink("a", path("now"));
+    watch("now/state");
+    ASSERT_TRUE(holds("a"));
+    fs::create_symlink("b", path("next"));
+    fs::rename(path("next"), path("now"));
+    ASSERT_TRUE(holds("b"));
+}
+
 TEST_F(WatchTest, OnlySmallRegularFilesAreRead) {
     make();
     std::ofstream(path("big")) << std::string(FileText::kMaxFile + 1, 'x');
