@@ -487,6 +487,17 @@ TEST(RunnerWire, EveryMessageArrivesAsItWasSentAndNothingElseDoes) {
     EXPECT_FALSE(decode_from_runner({}));
 }
 
+TEST(Command, WhatSaysNothingOfIt) {
+    using How = CommandEnd::How;
+    EXPECT_TRUE((CommandEnd{.how = How::lost}.is_own_fault()));
+    for (const int shortage : {EAGAIN, ENOMEM, EMFILE, ENFILE, ENOBUFS})
+        EXPECT_TRUE((CommandEnd{.how = How::not_started, .number = shortage}.is_own_fault())) << shortage;
+    for (const int mistake : {ENOENT, EACCES, EINVAL, ENOEXEC})
+        EXPECT_FALSE((CommandEnd{.how = How::not_started, .number = mistake}.is_own_fault())) << mistake;
+    for (const auto how : {How::exited, How::signalled, How::timed_out})
+        EXPECT_FALSE((CommandEnd{.how = how, .number = EAGAIN}.is_own_fault()));
+}
+
 TEST(Command, TheBoundsAreKept) {
     EXPECT_TRUE(validate({.argv = {"/bin/true"}}));
     EXPECT_FALSE(validate({.argv = {}}));
