@@ -51,6 +51,11 @@ enum class CheckId : std::uint32_t {};  // chosen by whoever asks for the check
 enum class State : std::uint8_t { unknown, up, down };
 [[nodiscard]] std::string_view to_string(State state);
 
+// What a server asks for beside a weight: that it gets no new connections (drain), or is taken out on purpose
+// (maint). Both come with a weight of 0 percent and are no failures.
+enum class Advice : std::uint8_t { none, drain, maint };
+[[nodiscard]] std::string_view to_string(Advice advice);
+
 struct CheckSpec {
     CheckId id{};
     std::string kind{};  // "tcp"; one of kinds()
@@ -62,6 +67,9 @@ struct CheckSpec {
     std::uint32_t rise = 2;
     std::uint32_t fall = 3;
     State initial = State::unknown;  // unknown: the first verdict decides
+    // What the server asked for before, until a run says otherwise.
+    std::optional<std::uint16_t> initial_weight_percent{};
+    Advice initial_advice = Advice::none;
     std::optional<IpAddress> source{};
     std::string interface {};  // bind to this device
     std::uint32_t fwmark = 0;  // 0 = none
@@ -72,7 +80,7 @@ struct CheckSpec {
     friend bool operator==(const CheckSpec&, const CheckSpec&) = default;
 };
 
-// Two checks are the same when they differ in id and initial state only: one run serves both.
+// Two checks are the same when they differ in id and what they start with only: one run serves both.
 [[nodiscard]] bool same_check(const CheckSpec& a, const CheckSpec& b);
 // Equal for same checks, stable between processes.
 [[nodiscard]] std::uint64_t identity(const CheckSpec& spec);
@@ -93,11 +101,6 @@ enum class Outcome : std::uint8_t { ok, failed, unchecked };
 
 // Longest reason; longer ones are cut. A reason is printable ASCII.
 inline constexpr std::size_t kMaxReason = 200;
-
-// What a server asks for beside a weight: that it gets no new connections (drain), or is taken out on purpose
-// (maint). Both come with a weight of 0 percent and are no failures.
-enum class Advice : std::uint8_t { none, drain, maint };
-[[nodiscard]] std::string_view to_string(Advice advice);
 
 struct Verdict {
     Outcome outcome = Outcome::failed;

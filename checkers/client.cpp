@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <map>
 
+#include "checkers/heritage.hpp"
 #include "checkers/socket_maker.hpp"
 
 namespace lvs::checkers {
@@ -54,10 +54,6 @@ Result<void> check_hello(std::span<const std::uint8_t> bytes) {
     if (!hello || hello->version != wire::kVersion)
         return fail(std::errc::protocol_not_supported, "another version");
     return {};
-}
-
-bool says_the_same(const Transition& a, const Transition& b) {
-    return a.state == b.state && a.weight_percent == b.weight_percent && a.advice == b.advice;
 }
 
 }  // namespace
@@ -134,23 +130,17 @@ const CheckInfo* WorkerClient::find(CheckId id) const {
 // --------------------------------------------------------------------------------------------
 
 void WorkerClient::configure(const std::vector<CheckSpec>& specs) {
-    std::map<std::pair<std::string, Endpoint>, State>
-        known;  // health by what is checked, for changed settings
-    for (const auto& slot : slots_)
-        if (slot) known[{slot->spec.kind, slot->spec.target}] = slot->info.last.state;
-
     std::unordered_map<CheckId, std::uint32_t> wanted;
-    std::vector<std::uint32_t> fresh;
+    std::vector<const CheckSpec*> missing;
     for (const auto& spec : specs) {
         const auto found = slot_of_.find(&spec);
-        if (found == slot_of_.end()) {
-            const auto health = known.find({spec.kind, spec.target});
-            fresh.push_back(take_slot(spec, health == known.end() ? State::unknown : health->second));
-        }
-        const bool is_new =
-            wanted.emplace(spec.id, found == slot_of_.end() ? fresh.back() : found->second).second;
-        LVS_ASSERT(is_new);
+        if (found == slot_of_.end())
+            missing.push_back(&spec);
+        else
+            wanted.emplace(spec.id, found->second);
     }
+    const auto fresh = missing.empty() ? Slots{} : add_slots(missing, wanted);
+    LVS_ASSERT(wanted.size() == specs.size());  // every id once
     const auto before = std::exchange(slot_of_id_, wanted);
     release_unused(wanted);
     send_puts(fresh);
@@ -165,7 +155,25 @@ void WorkerClient::configure(const std::vector<CheckSpec>& specs) {
     }
 }
 
-std::uint32_t WorkerClient::take_slot(const CheckSpec& spec, State inherited) {
+// `wanted` knows the slots of the others, and learns those of the missing ones.
+WorkerClient::Slots WorkerClient::add_slots(const std::vector<const CheckSpec*>& missing,
+                                            std::unordered_map<CheckId, std::uint32_t>& wanted) {
+    std::vector<bool> stays(slots_.size());
+    for (const auto& [id, number] : wanted)
+        stays[number] = true;
+    Heritage heritage;
+    for (std::size_t number = 0; number < slots_.size(); ++number)
+        if (const auto& slot = slots_[number]) heritage.add(slot->spec, slot->info.last, !stays[number]);
+    Slots fresh;
+    for (const auto* spec : missing) {
+        const auto twin = slot_of_.find(spec);
+        if (twin == slot_of_.end()) fresh.push_back(take_slot(*spec, heritage.find(*spec)));
+        wanted.emplace(spec->id, twin == slot_of_.end() ? fresh.back() : twin->second);
+    }
+    return fresh;
+}
+
+std::uint32_t WorkerClient::take_slot(const CheckSpec& spec, const Transition& inherited) {
     if (free_slots_.empty()) {
         free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
         slots_.emplace_back();
@@ -176,11 +184,13 @@ std::uint32_t WorkerClient::take_slot(const CheckSpec& spec, State inherited) {
     auto slot = std::make_unique<Slot>();
     slot->spec = spec;
     slot->since = monotonic_time();
-    slot->info.last.state = inherited == State::unknown ? spec.initial : inherited;
-    slot->info.last.reason =
-        inherited == State::unknown ? "not checked yet" : "as before the change of the check";
-    slot->info.last.at = slot->since;
-    slot->info.last.is_assumed = inherited == State::unknown;
+    auto& last = slot->info.last;
+    last.is_assumed = inherited.state == State::unknown;
+    last.state = last.is_assumed ? spec.initial : inherited.state;
+    last.weight_percent = inherited.weight_percent;
+    last.advice = inherited.advice;
+    last.reason = last.is_assumed ? "not checked yet" : "as before the change of the check";
+    last.at = slot->since;
     slot_of_[&slot->spec] = number;
     slots_[number] = std::move(slot);
     return number;
@@ -208,11 +218,14 @@ void WorkerClient::release_unused(const std::unordered_map<CheckId, std::uint32_
 CheckSpec WorkerClient::wire_spec(std::uint32_t number) const {
     auto spec = slots_[number]->spec;
     spec.id = CheckId{number / static_cast<std::uint32_t>(workers_.size())};
-    spec.initial = slots_[number]->info.last.state;
+    const auto& last = slots_[number]->info.last;
+    spec.initial = last.state;
+    spec.initial_weight_percent = last.weight_percent;
+    spec.initial_advice = last.advice;
     return spec;
 }
 
-void WorkerClient::send_puts(const std::vector<std::uint32_t>& numbers) {
+void WorkerClient::send_puts(const Slots& numbers) {
     std::vector<wire::Batch<CheckSpec>> batches(workers_.size());
     for (const auto number : numbers) {
         const auto worker = number % workers_.size();
@@ -225,7 +238,7 @@ void WorkerClient::send_puts(const std::vector<std::uint32_t>& numbers) {
         if (!batches[worker].is_empty()) workers_[worker]->send(batches[worker].take());
 }
 
-void WorkerClient::send_drops(const std::vector<std::uint32_t>& numbers) {
+void WorkerClient::send_drops(const Slots& numbers) {
     std::vector<wire::Batch<CheckId>> batches(workers_.size());
     for (const auto number : numbers) {
         const auto worker = number % workers_.size();
@@ -368,7 +381,8 @@ void WorkerClient::take_change(Slot& slot, Transition change) {
     }
 }
 
-// The first results agree with the state a check starts with: nothing changes but why.
+// The first results agree with the state a check starts with: nothing changes but why. And what a change
+// would have said counts, should that have been lost.
 void WorkerClient::confirm(Slot& slot, const Status& status) {
     if (status.state == State::unknown || status.outcome == Outcome::unchecked || status.against != 0) return;
     take_change(slot, {.id = status.id,
@@ -385,7 +399,7 @@ void WorkerClient::on_status(std::size_t worker, Status status) {
     auto* slot = slot_from(worker, wire_id, status.at);
     if (!slot) return;
     slot->info.status = status;
-    if (slot->info.last.is_assumed) confirm(*slot, status);
+    if (slot->info.last.is_assumed || !says_the_same(status, slot->info.last)) confirm(*slot, status);
     slot = slot_from(worker, wire_id, status.at);
     if (!slot || !callbacks_.on_status) return;
     const auto users = slot->users;

@@ -7,8 +7,8 @@
 //   callbacks         <--fanned out to ids---  slots  <--Changes, Statuses, Heartbeat--
 //
 // Identical checks (same_check) run once, whatever their ids, and serve all of them. A check that is the same
-// after configure() is not touched: it keeps its state, its phase and the run under way. One whose kind and
-// target stay but whose settings changed starts with the health it had.
+// after configure() is not touched: it keeps its state, its phase and the run under way. One whose settings
+// changed starts with the health it had (heritage.hpp).
 //
 // When a worker dies or falls silent, the last known health stands, nothing is reported but on_worker, and
 // its replacement goes on from there. What a worker says is checked, bounded and never trusted further than
@@ -85,6 +85,7 @@ public:
 
 private:
     struct Slot;
+    using Slots = std::vector<std::uint32_t>;  // their numbers
     struct SpecHash {
         std::size_t operator()(const CheckSpec* spec) const { return identity(*spec); }
     };
@@ -105,10 +106,12 @@ private:
     void confirm(Slot& slot, const Status& status);
     void on_status(std::size_t worker, Status status);
     [[nodiscard]] Slot* slot_from(std::size_t worker, CheckId wire_id, Time at);
-    [[nodiscard]] std::uint32_t take_slot(const CheckSpec& spec, State inherited);
+    [[nodiscard]] Slots add_slots(const std::vector<const CheckSpec*>& missing,
+                                  std::unordered_map<CheckId, std::uint32_t>& wanted);
+    [[nodiscard]] std::uint32_t take_slot(const CheckSpec& spec, const Transition& inherited);
     void release_unused(const std::unordered_map<CheckId, std::uint32_t>& wanted);
-    void send_puts(const std::vector<std::uint32_t>& slots);
-    void send_drops(const std::vector<std::uint32_t>& slots);
+    void send_puts(const Slots& numbers);
+    void send_drops(const Slots& numbers);
     [[nodiscard]] CheckSpec wire_spec(std::uint32_t slot) const;
 
     asio::io_context& io_;

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <numeric>
 
@@ -43,6 +44,11 @@ Result<void> validate(const Command& command) {
     if (command.timeout < std::chrono::milliseconds(1) || command.timeout > std::chrono::hours(24))
         return refuse("a command's timeout is 1 ms to 24 h");
     return {};
+}
+
+bool CommandEnd::is_own_fault() const {
+    return how == How::lost ||
+           (how == How::not_started && (number == EAGAIN || checkers::is_own_fault(number)));
 }
 
 std::string to_string(const CommandEnd& end) {

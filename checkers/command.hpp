@@ -36,6 +36,9 @@ struct CommandEnd {
     std::string output{};
     std::string errors{};
     [[nodiscard]] bool is_success() const { return how == How::exited && number == 0; }
+    // The runner was lost, or no process, descriptor or memory was left: what the command would have found
+    // out is not known.
+    [[nodiscard]] bool is_own_fault() const;
     friend bool operator==(const CommandEnd&, const CommandEnd&) = default;
 };
 // "exited with status 1", "was killed after 5 s", "could not be started: No such file or directory".

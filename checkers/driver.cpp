@@ -72,6 +72,8 @@ struct Driver::Check {
           fast_interval(spec.fast_interval == Duration::zero() ? spec.interval : spec.fast_interval) {
         if (spec.source) binding = std::make_unique<Binding>(Binding{spec.source});
         if (needs_made_socket(spec, plan->transport())) aid = std::make_unique<Aid>();
+        last.weight_percent = spec.initial_weight_percent;
+        last.advice = spec.initial_advice;
     }
 
     CheckId id;
@@ -246,28 +248,32 @@ void Driver::conclude(Check& check, Verdict verdict, Time now) {
     check.ended = now;
     check.has_news = true;
     ++check.runs;
-    const bool weight_changed =
-        verdict.outcome != Outcome::unchecked &&
-        (verdict.weight_percent != check.last.weight_percent || verdict.advice != check.last.advice);
     bool state_changed = false;
     if (verdict.outcome == Outcome::unchecked) {
         ++counters_.unchecked;
-        verdict.weight_percent = check.last.weight_percent;
-        verdict.advice = check.last.advice;
     } else {
         if (verdict.outcome == Outcome::failed) ++check.failures;
         state_changed = check.health.on_result(verdict.outcome == Outcome::ok);
     }
+    // What the server asked for stands until it says otherwise or is down.
+    if (verdict.outcome == Outcome::unchecked ||
+        (verdict.outcome == Outcome::failed && check.health.state() != State::down)) {
+        verdict.weight_percent = check.last.weight_percent;
+        verdict.advice = check.last.advice;
+    }
+    const bool weight_changed =
+        verdict.weight_percent != check.last.weight_percent || verdict.advice != check.last.advice;
     check.last = std::move(verdict);
     arm(check, now);
     if (state_changed || weight_changed) on_change_(check.id);
 }
 
-// Sets the next start. While results contradict the state the checks come faster, if that was asked for.
+// Sets the next start. While results contradict the state the checks come faster, if that was asked for: a
+// run that took longer is followed at once.
 void Driver::arm(Check& check, Time now) {
     check.due = check.schedule.following(check.started);
     if (check.fast_interval < check.interval && check.health.is_settling())
-        check.due = std::min(check.due, check.started + check.fast_interval);
+        check.due = std::min(check.due, std::max(now, check.started + check.fast_interval));
     if (check.due < now) check.due = check.schedule.next_after(now);
     if (check.aid) *check.aid = {};
     timers_.set(static_cast<std::uint32_t>(check.id), check.aid ? check.due - kAskAhead : check.due);

@@ -25,8 +25,9 @@
 //   once.
 //
 //   watch(path, changed)      `changed` is told what the file holds, first soon, then whenever it was written
-//                             and closed, replaced, made or removed. Local files only: reading one that hangs
-//                             holds up all scripts until the runner is replaced.
+//                             and closed, replaced, made or removed; within a second when a link on the path
+//                             leads elsewhere. Local files only: reading one that hangs holds up all scripts
+//                             until the runner is replaced.
 //
 // Owner: main. Thread: the loop's. Callbacks may call back into this object but not destroy it.
 #pragma once

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <filesystem>
 
 #include "checkers/runner_jobs.hpp"
 
@@ -13,10 +14,17 @@ namespace lvs::checkers {
 
 namespace {
 
-// The folder is watched, not the file: so a file that is replaced by another one (rename) stays in sight.
+// The folder is watched, not the file: so a file that is replaced by another one (rename) stays in sight. It
+// is the one the path leads to through all links; that these lead elsewhere is seen by look_again().
 // IN_MODIFY is left out: half of a text is no news.
 constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE |
                                   IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+
+Files::FileNumber number_of(const std::string& path) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) return {};
+    return {info.st_dev, info.st_ino};
+}
 
 }  // namespace
 
@@ -46,26 +54,39 @@ Result<int> Files::open() {
 void Files::watch(std::uint32_t id, const std::string& path) {
     auto& entry = entries_[id] = {};
     entry.path = path;
-    const auto slash = path.rfind('/');
-    entry.folder = slash == 0 ? "/" : path.substr(0, slash);
-    entry.name = path.substr(slash + 1);
+    look(id, entry);
+}
+
+void Files::look(std::uint32_t id, Entry& entry) {
     follow(entry);
     tell(id, entry);
 }
 
 // One watch per folder, whoever asks for it: the kernel gives the same number again.
-void Files::follow(Entry& entry) const {
-    entry.folder_watch = inotify_add_watch(inotify_.get(), entry.folder.c_str(), kEvents);
+void Files::follow(Entry& entry) {
+    std::error_code missing;
+    auto real = std::filesystem::canonical(entry.path, missing);
+    if (missing) real = entry.path;
+    entry.name = real.filename();
+    entry.number = number_of(real);
+    const int before = std::exchange(entry.folder_watch,
+                                     inotify_add_watch(inotify_.get(), real.parent_path().c_str(), kEvents));
+    if (before != entry.folder_watch) leave(before);
 }
 
 void Files::unwatch(std::uint32_t id) {
     const auto found = entries_.find(id);
     if (found == entries_.end()) return;
-    const int number = found->second.folder_watch;
+    const int folder_watch = found->second.folder_watch;
     entries_.erase(found);
+    leave(folder_watch);
+}
+
+// Unless another file is in that folder.
+void Files::leave(int folder_watch) {
     for (const auto& [other, entry] : entries_)
-        if (entry.folder_watch == number) return;
-    if (number >= 0) inotify_rm_watch(inotify_.get(), number);
+        if (entry.folder_watch == folder_watch) return;
+    if (folder_watch >= 0) inotify_rm_watch(inotify_.get(), folder_watch);
 }
 
 void Files::tell(std::uint32_t id, Entry& entry) {
@@ -87,17 +108,15 @@ void Files::on_readable() {
             if (!lost && entry.folder_watch != event.wd) continue;
             if (folder_gone) entry.folder_watch = -1;
             const bool concerned = event.len != 0 && entry.name == event.name;
-            if (lost || folder_gone || concerned) tell(id, entry);
+            if (lost || folder_gone || concerned) look(id, entry);
         }
     }
 }
 
-void Files::retry() {
-    for (auto& [id, entry] : entries_) {
-        if (entry.folder_watch >= 0) continue;
-        follow(entry);
-        tell(id, entry);
-    }
+// Not at what the file holds: somebody may be writing it, and its end is an event.
+void Files::look_again() {
+    for (auto& [id, entry] : entries_)
+        if (entry.folder_watch < 0 || entry.number != number_of(entry.path)) look(id, entry);
 }
 
 }  // namespace lvs::checkers

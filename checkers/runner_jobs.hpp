@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "checkers/fd.hpp"
@@ -47,6 +48,7 @@ private:
 class Files {
 public:
     using Read = std::function<void(std::uint32_t watch, const FileText&)>;
+    using FileNumber = std::pair<dev_t, ino_t>;  // zero, zero: there is none
     explicit Files(Read read) : read_(std::move(read)) {}
 
     // The descriptor to be watched for input.
@@ -54,18 +56,21 @@ public:
     void watch(std::uint32_t id, const std::string& path);
     void unwatch(std::uint32_t id);
     void on_readable();
-    // Folders that were missing may be there now.
-    void retry();
+    // For what events do not tell: a folder that was missing is there, a link on the path leads elsewhere.
+    void look_again();
 
 private:
     struct Entry {
         std::string path{};
-        std::string folder{};
-        std::string name{};
+        // Where the path leads, through all links.
         int folder_watch = -1;
+        std::string name{};
+        FileNumber number{};
         std::optional<FileText> told{};
     };
-    void follow(Entry& entry) const;
+    void look(std::uint32_t id, Entry& entry);
+    void follow(Entry& entry);
+    void leave(int folder_watch);
     void tell(std::uint32_t id, Entry& entry);
 
     Read read_;

@@ -117,7 +117,7 @@ private:
 
     void beat(Time now) {
         next_beat_ = now + kBeat;
-        files_.retry();
+        files_.look_again();
         if (unsent_.empty()) say(runner_wire::Alive{});
     }
 

@@ -24,6 +24,8 @@ namespace {
 
 constexpr int kLinkInChild = 3;
 constexpr Duration kOldAge = std::chrono::seconds(10);  // a worker that lived this long did not die young
+constexpr Duration kUsualDeath = std::chrono::seconds(1);  // what stop() waits for the end of what it killed
+constexpr std::size_t kMaxDying = 4;
 constexpr int kMessagesPerTurn = 64;
 constexpr std::size_t kMaxHelperMessage = std::size_t{96} * 1024;
 
@@ -143,6 +145,9 @@ void Supervisor::start() {
 
 Result<void> Supervisor::spawn() {
     spawned_ = monotonic_time();
+    if (dying_.size() >= kMaxDying)
+        return fail(std::errc::device_or_resource_busy,
+                    "checkers: start " + program_.path + ": those before cannot be killed");
     std::array<int, 2> ends{};
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
         return fail_errno(errno, "checkers: socketpair");
@@ -154,7 +159,7 @@ Result<void> Supervisor::spawn() {
     Fd process(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));  // glibc 2.36's header is not for C++
     if (!process.is_open()) {
         const int error = errno;
-        kill_and_reap();
+        kill_and_reap({});
         return fail_errno(error, "checkers: pidfd_open");
     }
     error_code ec;
@@ -163,7 +168,7 @@ Result<void> Supervisor::spawn() {
     if (!ec) process_.assign(process.get(), ec);
     if (!ec) static_cast<void>(process.release());
     if (ec) {
-        kill_and_reap();
+        kill_and_reap({});
         return fail(std::errc::io_error, "checkers: watch the worker: " + ec.message());
     }
     return {};
@@ -172,7 +177,7 @@ Result<void> Supervisor::spawn() {
 void Supervisor::stop() {
     ++generation_;
     wait_for_grace();
-    kill_and_reap();
+    kill_and_reap(kUsualDeath);
     restart_.cancel();
 }
 
@@ -181,27 +186,37 @@ void Supervisor::wait_for_grace() {
     if (pid_ == 0 || program_.grace == Duration::zero()) return;
     error_code ignored;
     link_.close(ignored);
+    await_end(program_.grace);
+}
+
+void Supervisor::await_end(Duration patience) {
+    if (!process_.is_open()) return;
     pollfd ended{.fd = process_.native_handle(), .events = POLLIN, .revents = 0};
-    static_cast<void>(::poll(&ended, 1, static_cast<int>(program_.grace / std::chrono::milliseconds(1))));
+    static_cast<void>(::poll(&ended, 1, static_cast<int>(patience / std::chrono::milliseconds(1))));
 }
 
 // The process holds no state of worth, so there is nothing to ask it for.
-void Supervisor::kill_and_reap() {
+void Supervisor::kill_and_reap(Duration patience) {
     ready_ = false;
     waiting_for_room_ = false;
     link_ended_ = false;
     unsent_.clear();
     error_code ignored;
     link_.close(ignored);
+    if (pid_ != 0) {
+        if (::kill(pid_, SIGKILL) == 0) await_end(patience);
+        dying_.push_back(std::exchange(pid_, 0));
+    }
     process_.close(ignored);
     watchdog_.cancel();
-    if (pid_ == 0) return;
-    // Without the right to kill it (CAP_KILL) there is no waiting for it: it ends by itself when it reads the
-    // end of its link, and with the daemon at the latest.
-    const int patience = ::kill(pid_, SIGKILL) == 0 ? 0 : WNOHANG;
-    while (waitpid(pid_, nullptr, patience) < 0 && errno == EINTR) {
-    }
-    pid_ = 0;
+    reap();
+}
+
+// Never waits: a process that sleeps in the kernel, over a disk that hangs, does not die before it wakes, and
+// one that may not be killed (without CAP_KILL) not before it reads the end of its link. Tried again with all
+// that happens.
+void Supervisor::reap() {
+    std::erase_if(dying_, [](pid_t pid) { return waitpid(pid, nullptr, WNOHANG) != 0; });
 }
 
 Duration Supervisor::next_delay() {
@@ -214,7 +229,7 @@ Duration Supervisor::next_delay() {
 
 void Supervisor::lose(std::string reason) {
     ++generation_;
-    kill_and_reap();
+    kill_and_reap({});
     restart_.expires_after(next_delay());
     restart_.async_wait(guarded([](Supervisor& self) { self.start(); }));
     callbacks_.on_lost(reason);
@@ -260,6 +275,7 @@ void Supervisor::receive() {
 
 // Takes what has arrived; true when that was anything.
 bool Supervisor::drain() {
+    reap();
     const auto generation = generation_;
     int count = 0;
     while (count < kMessagesPerTurn && receive_one() && generation == generation_)

@@ -4,7 +4,8 @@
 // and its silence, replaces it. The first replacement is immediate; one that dies young is waited for, 100 ms
 // at first, doubled up to 5 s. The two speak in datagrams over a SOCK_SEQPACKET pair, the helper's file
 // descriptor 3; what they say is the owner's business. Owner: WorkerClient or Runner. Thread: the loop's.
-// Everything it opens is closed by stop() or the destructor, which also ends and reaps the process.
+// Everything it opens is closed by stop() or the destructor, which also ends and reaps the process. One that
+// does not die is not waited for: its replacement starts meanwhile, until there are too many such.
 #pragma once
 
 #include <sys/types.h>
@@ -78,7 +79,9 @@ private:
     void flush();
     void lose(std::string reason);
     void wait_for_grace();
-    void kill_and_reap();
+    void await_end(Duration patience);
+    void kill_and_reap(Duration patience);
+    void reap();
     [[nodiscard]] Duration next_delay();
 
     Program program_;
@@ -91,6 +94,7 @@ private:
     asio::steady_timer restart_;
     std::deque<Message> unsent_;
     pid_t pid_ = 0;
+    std::vector<pid_t> dying_;  // killed and not yet reaped
     Time spawned_{};
     unsigned early_deaths_ = 0;
     bool ready_ = false;

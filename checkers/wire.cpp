@@ -38,17 +38,6 @@ void get_entry(Reader& in, SocketAnswer& value) {
     value.error = in.number<std::uint16_t>();
 }
 
-template <std::unsigned_integral T>
-void put_optional(Writer& out, const std::optional<T>& value) {
-    out.boolean(value.has_value());
-    if (value) out.number(*value);
-}
-template <std::unsigned_integral T>
-std::optional<T> get_optional(Reader& in) {
-    if (!in.boolean()) return std::nullopt;
-    return in.number<T>();
-}
-
 // Reasons reach logs and the bus, and a worker may have been taken over by what it talked to.
 std::string get_reason(Reader& in) {
     auto text = in.text(kMaxReason);

@@ -68,7 +68,7 @@ namespace lvs::checkers::wire {
 
 inline constexpr std::size_t kMaxMessage = std::size_t{96} * 1024;
 inline constexpr std::uint32_t kMaxChecks = 1'000'000;
-inline constexpr std::uint32_t kVersion = 3;
+inline constexpr std::uint32_t kVersion = 4;
 inline constexpr std::size_t kMaxAsks = 1024;    // in one message
 inline constexpr std::size_t kMaxSockets = 250;  // in one message; the kernel takes 253
 
@@ -144,7 +144,7 @@ using FromWorker = std::variant<Hello, Changes, Statuses, Heartbeat, Ask>;
 
 // Whether every text and list is short enough for a message. Asserted by what follows.
 [[nodiscard]] bool is_encodable(const CheckSpec& spec);
-// The bytes of one spec, the same in every process.
+// The bytes of one spec but for the wishes of its server, the same in every process.
 [[nodiscard]] Bytes encode_spec(const CheckSpec& spec);
 
 // Collects entries of one list message until it is full. Entry: CheckSpec, CheckId, Transition or Status.

@@ -165,7 +165,9 @@ bool is_encodable(const CheckSpec& spec) {
     return sum <= kMaxSpec;
 }
 
-void put_entry(Writer& out, const CheckSpec& spec) {
+namespace {
+
+void put_settings(Writer& out, const CheckSpec& spec) {
     out.number(static_cast<std::uint32_t>(spec.id));
     out.number(static_cast<std::uint8_t>(spec.initial));
     out.text(spec.kind);
@@ -183,6 +185,14 @@ void put_entry(Writer& out, const CheckSpec& spec) {
     put_params(out, spec.params);
 }
 
+}  // namespace
+
+void put_entry(Writer& out, const CheckSpec& spec) {
+    put_settings(out, spec);
+    put_optional(out, spec.initial_weight_percent);
+    out.number(static_cast<std::uint8_t>(spec.initial_advice));
+}
+
 void get_entry(Reader& in, CheckSpec& spec) {
     spec.id = get_id(in);
     spec.initial = in.choice<State>(2);
@@ -197,12 +207,14 @@ void get_entry(Reader& in, CheckSpec& spec) {
     spec.fwmark = in.number<std::uint32_t>();
     if (in.boolean()) spec.through = in.address();
     spec.params = get_params(in);
+    spec.initial_weight_percent = get_optional<std::uint16_t>(in);
+    spec.initial_advice = in.choice<Advice>(2);
 }
 
 Bytes encode_spec(const CheckSpec& spec) {
     Bytes bytes;
     Writer out(bytes);
-    put_entry(out, spec);
+    put_settings(out, spec);
     return bytes;
 }
 

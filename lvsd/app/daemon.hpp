@@ -52,7 +52,7 @@ private:
     [[nodiscard]] Result<void> start_speaker();
     void apply_routers();  // routers.cpp
     void tell_services();
-    void run_tracker(const config::Tracker& tracker, std::function<void(bool)> done);
+    void run_tracker(const config::Tracker& tracker, TrackerSources::Done done);
     void begin_with_kernel_table();
     void make_checkers(const config::Global& global);
     void start_machines();

@@ -23,7 +23,7 @@ void Daemon::apply_routers() {
     if (!trackers_)
         trackers_.emplace(
             loop_, [this](const std::string& tracker, bool good) { speaker_->set_tracker(tracker, good); },
-            [this](const config::Tracker& tracker, std::function<void(bool)> done) {
+            [this](const config::Tracker& tracker, TrackerSources::Done done) {
                 run_tracker(tracker, std::move(done));
             });
     tell_services();
@@ -31,7 +31,7 @@ void Daemon::apply_routers() {
 }
 
 // A reload cancels nothing: the end of a run that nobody waits for any more is passed over.
-void Daemon::run_tracker(const config::Tracker& tracker, std::function<void(bool)> done) {
+void Daemon::run_tracker(const config::Tracker& tracker, TrackerSources::Done done) {
     if (!tracker_runner_) {
         const auto folder = std::filesystem::path(options_.checker_path).parent_path();
         tracker_runner_ = std::make_unique<checkers::Runner>(
@@ -41,9 +41,10 @@ void Daemon::run_tracker(const config::Tracker& tracker, std::function<void(bool
     const bool exists = ::getpwnam(user.c_str()) != nullptr;
     checkers::Command command{
         .argv = tracker.script, .user = exists ? user : std::string("nobody"), .timeout = tracker.timeout};
-    tracker_runner_->run(
-        "tracker/" + tracker.name, std::move(command),
-        [done = std::move(done)](const checkers::CommandEnd& end) { done(end.is_success()); });
+    tracker_runner_->run("tracker/" + tracker.name, std::move(command),
+                         [done = std::move(done)](const checkers::CommandEnd& end) {
+                             done(end.is_own_fault() ? std::nullopt : std::optional(end.is_success()));
+                         });
 }
 
 // The quorum is what counts, whoever serves meanwhile: a sorry server is no reason to hold an address. Of a

@@ -214,14 +214,16 @@ void TrackerSources::run_script(const ScriptPtr& script) {
         if (!error && still) run_script(still);
     });
     if (std::exchange(script->is_running, true)) return;
-    run_(script->tracker, [this, weak = std::weak_ptr(script)](bool good) {
-        if (const auto still = weak.lock()) on_script(*still, good);
+    run_(script->tracker, [this, weak = std::weak_ptr(script)](std::optional<bool> result) {
+        if (const auto still = weak.lock()) on_script(*still, result);
     });
 }
 
-// The first result decides at once.
-void TrackerSources::on_script(Script& script, bool good) {
+// The first result decides at once. A run of which nothing is known changes nothing.
+void TrackerSources::on_script(Script& script, std::optional<bool> result) {
     script.is_running = false;
+    if (!result) return;
+    const bool good = *result;
     script.streak = good == script.last ? script.streak + 1 : 1;
     script.last = good;
     const auto enough = good ? script.tracker.rise : script.tracker.fall;

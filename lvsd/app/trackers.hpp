@@ -31,9 +31,11 @@ namespace lvs::app {
 class TrackerSources {
 public:
     using Tell = std::function<void(const std::string& tracker, bool good)>;
+    // How a script ended; nothing: that is not known, by no fault of its own.
+    using Done = std::function<void(std::optional<bool> good)>;
     // Runs the script of a tracker once, without privileges and within its timeout; `done` comes later, or
     // never.
-    using Run = std::function<void(const config::Tracker& tracker, std::function<void(bool good)> done)>;
+    using Run = std::function<void(const config::Tracker& tracker, Done done)>;
     TrackerSources(asio::io_context& loop, Tell tell, Run run);
 
     // Replaces what is watched, and tells the state of everything that is known. What stays as it was is not
@@ -69,7 +71,7 @@ private:
 
     void begin(const config::Tracker& tracker);
     void run_script(const ScriptPtr& script);
-    void on_script(Script& script, bool good);
+    void on_script(Script& script, std::optional<bool> result);
     void look_at_files();
     void watch_folders();
     void await_change();

@@ -3,6 +3,7 @@
 
 import json
 import signal
+from pathlib import Path
 
 from .waiting import wait_for
 
@@ -41,6 +42,19 @@ class Director:
         self.reload(config)
         told = self.status()["daemon"]["config"]
         assert told["last_ok"], told["last_error"]
+
+    def children(self, name: str) -> list[int]:
+        """The processes of that name which lvsd started, the oldest first."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                text = (entry / "stat").read_text() if entry.name.isdigit() else ""
+            except OSError:
+                continue
+            head, _, rest = text.rpartition(")")
+            if head.endswith(f"({name}") and int(rest.split()[1]) == self.process.pid:
+                found.append((int(rest.split()[19]), int(entry.name)))
+        return [pid for _, pid in sorted(found)]
 
     def status(self) -> dict:
         done = self.node.run(["lvsctl", "--socket", self.socket, "status", "--json"], check=False)

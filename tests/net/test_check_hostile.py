@@ -43,14 +43,6 @@ def memory(pid, which):
     return int(line.split()[1]) / 1024
 
 
-def worker_of(director):
-    for entry in Path(f"/proc/{director.process.pid}/task").iterdir():
-        for child in (entry / "children").read_text().split():
-            if Path(f"/proc/{child}/comm").read_text().strip() == "lvsd-checker":
-                return int(child)
-    return None
-
-
 def test_each_ends_in_a_verdict_and_in_little_memory(make_cluster):
     cluster = make_cluster(topology.dr(directors=1, servers=1, clients=0))
     server = cluster["s1"]
@@ -78,7 +70,7 @@ check = {{ {check}, interval = "{1000 + number}ms", timeout = "1s", rise = 1, fa
         return len(seen) == count and all(check["runs"] >= 3 for check in seen.values())
 
     wait_for(all_judged, 100, "every check has run three times")
-    worker = worker_of(director)
+    worker, = director.children("lvsd-checker")
     most = memory(worker, "VmHWM")
     print(f"the worker needed {most:.1f} MiB at most for {count} hostile servers")
     for name, check in results().items():
@@ -105,10 +97,10 @@ check = {{ kind = "https", verify = false, interval = "{4000 + number}ms", timeo
 """ for number in range(count))
 
     director = Director(cluster["d1"], config(1)).start()
-    worker = wait_for(lambda: worker_of(director), 20, "the worker runs")
+    worker, = wait_for(lambda: director.children("lvsd-checker"), 20, "the worker runs")
     before = memory(worker, "RssAnon")
     director.accept(config(600))
     wait_for(lambda: memory(worker, "RssAnon") > before + 16, 30, "hundreds of handshakes are open")
     director.accept(config(1))
     wait_for(lambda: memory(worker, "RssAnon") < before + 8, 40, "their memory is given back")
-    assert worker_of(director) == worker
+    assert director.children("lvsd-checker") == [worker]

@@ -63,20 +63,6 @@ def check_of(director, name):
     return server_of(director, name)["checks"][0]
 
 
-def children(director, name):
-    """The processes lvsd started, the oldest first."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            text = (entry / "stat").read_text() if entry.name.isdigit() else ""
-        except OSError:
-            continue
-        head, _, rest = text.rpartition(")")
-        if head.endswith(f"({name}") and int(rest.split()[1]) == director.process.pid:
-            found.append((int(rest.split()[19]), int(entry.name)))
-    return [pid for _, pid in sorted(found)]
-
-
 # ---- where packets come from ----------------------------------------------------------------------------------
 
 
@@ -194,20 +180,20 @@ def test_workers_share_the_checks_and_one_may_die(cluster, listener):
     wait_for(all_up, 30, "all checks pass")
     wait_for(lambda: worker()["running"] == 2, 20, "two processes run")
     assert worker()["configured"] == 2 and worker()["memory"] > 1_000_000 and worker()["state"] == "running"
-    pids = children(director, "lvsd-checker")
+    pids = director.children("lvsd-checker")
     assert len(pids) == 2
 
     # On a busy machine one try may take longer for reasons of its own: the best of three counts.
     def best_of_three(number, within, what):
         for _ in range(3):
-            victim, restarts = children(director, "lvsd-checker")[1], worker()["restarts"]
+            victim, restarts = director.children("lvsd-checker")[1], worker()["restarts"]
             os.kill(victim, number)
             begun = time.monotonic()
             wait_for(lambda: worker()["restarts"] > restarts, 30, f"its end was noticed ({what})")
             noticed = time.monotonic() - begun
             wait_for(lambda: worker()["running"] == 2, 20, f"it was replaced ({what})")
             took = time.monotonic() - begun if number == signal.SIGKILL else noticed
-            assert victim not in children(director, "lvsd-checker")
+            assert victim not in director.children("lvsd-checker")
             if took < within:
                 return took
         raise AssertionError(f"{what}: not within {within} s in three tries")
@@ -216,7 +202,7 @@ def test_workers_share_the_checks_and_one_may_die(cluster, listener):
     silent = best_of_three(signal.SIGSTOP, 3.5, "stopped")  # 3 s, and the time to ask
     print(f"killed: replaced after {took:.2f} s; stopped: noticed after {silent:.2f} s")
     assert silent > 1.0
-    assert pids[0] in children(director, "lvsd-checker") and len(children(director, "lvsd-checker")) == 2
+    assert pids[0] in director.children("lvsd-checker") and len(director.children("lvsd-checker")) == 2
     restarts = worker()["restarts"]
 
     # Health stood all the time: one change for each check, the first.
@@ -227,7 +213,7 @@ def test_workers_share_the_checks_and_one_may_die(cluster, listener):
              "every check runs again")
 
     director.reload(text(3))
-    wait_for(lambda: worker()["running"] == 3 and len(children(director, "lvsd-checker")) == 3, 20, "now there are three")
+    wait_for(lambda: worker()["running"] == 3 and len(director.children("lvsd-checker")) == 3, 20, "now there are three")
     assert all_up()
     assert worker()["restarts"] == restarts
 
@@ -269,7 +255,7 @@ def test_scripts_judge(cluster, tmp_path):
     shown = cluster["d1"].run(["lvsctl", "--socket", director.socket, "checks", "--service", "bad", "--history"]).stdout
     assert "no such table" in shown and "wrote" in shown
     # What the script left behind died with it, and is nobody's zombie.
-    runner, = children(director, "lvsd-runner")
+    runner, = director.children("lvsd-runner")
     child = int((tmp_path / "child").read_text())
     wait_for(lambda: not Path(f"/proc/{child}").exists() or (tmp_path / "child").read_text() != f"{child}\n", 20,
              "the child of a script was killed, too")
@@ -277,7 +263,7 @@ def test_scripts_judge(cluster, tmp_path):
     wait_for(lambda: not [entry for entry in zombies if _is_zombie_of(entry, runner)], 20, "no zombie is left")
 
     os.kill(runner, signal.SIGKILL)
-    wait_for(lambda: children(director, "lvsd-runner") not in ([], [runner]), 20, "the runner was replaced")
+    wait_for(lambda: director.children("lvsd-runner") not in ([], [runner]), 20, "the runner was replaced")
     runs = check_of(director, "good")["runs"]
     wait_for(lambda: check_of(director, "good")["runs"] > runs + 1, 30, "scripts run again")
     assert check_of(director, "good")["state"] == "up" and len(check_of(director, "good")["history"]) == 1

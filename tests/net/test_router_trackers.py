@@ -2,6 +2,7 @@
 """Script trackers, delays, and trackers that come with a reload, in the whole daemon."""
 
 import os
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -112,6 +113,26 @@ def test_a_script_that_cannot_be_started_is_bad_news(cluster):
     director = Director(d1, config(150, extra='track = ["ready"]', more=more)).start()
     wait_for(lambda: instance(director)["reason"] == "fault: ready", 20, "in fault")
     assert not holds(d1)
+
+
+def test_a_runner_that_is_killed_is_no_news(cluster, shared):
+    """What is tracked is well; only that could not be found out once."""
+    d1 = cluster["d1"]
+    say(shared, 0)
+    body = "[ -e hold ] && touch held && exec sleep 1000; exit $(cat verdict)"
+    more = script(shared, body=body).replace('= "1s"', '= "5s"')
+    director = Director(d1, config(150, extra='track = ["ready"]', more=more)).start()
+    wait_for(lambda: holds(d1), 20, "master")
+    runner, = director.children("lvsd-runner")
+    (shared / "hold").touch()
+    wait_for((shared / "held").exists, 20, "a run is under way")
+    os.kill(runner, signal.SIGKILL)
+    (shared / "hold").unlink()
+    before = len(runs(shared))
+    wait_for(lambda: len(runs(shared)) > before, 20, "the script goes on")
+    assert tracker(director) == "up" and "from=master" not in director.log()
+    say(shared, 1)
+    wait_for(lambda: instance(director)["reason"] == "fault: ready", 20, "it still decides")
 
 
 # ---- delays --------------------------------------------------------------------------------------------------

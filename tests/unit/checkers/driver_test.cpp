@@ -182,6 +182,31 @@ TEST_F(DriverTest, CountsTowardsDownAndUp) {
     EXPECT_EQ(changed_.size(), 3U);
 }
 
+// An agent that drains its server and now and then gives no answer.
+TEST_F(DriverTest, WhatAServerAsksForOutlivesAFailedRunButNotItsHealth) {
+    int connections = 0;
+    const Server server([&connections](int fd, const Server::Stopping& stopping) {
+        const bool answers_this = ++connections == 1 || connections == 3;
+        if (answers_this) answers("drain\n")(fd, stopping);
+    });
+    auto check = spec(server.endpoint(), "agent");
+    check.params["send"] = std::string("?\n");
+    check.fall = 2;
+    EXPECT_EQ(result_of(check).advice, Advice::drain);
+    const auto failed = result(check.id);
+    EXPECT_EQ(failed.outcome, Outcome::failed);
+    EXPECT_EQ(failed.weight_percent, 0);
+    EXPECT_EQ(failed.advice, Advice::drain);
+    EXPECT_EQ(result(check.id).outcome, Outcome::ok);
+    EXPECT_EQ(changed_.size(), 1U);
+    EXPECT_EQ(result(check.id).state, State::up);
+    const auto down = result(check.id);
+    EXPECT_EQ(down.state, State::down);
+    EXPECT_EQ(down.weight_percent, std::nullopt);
+    EXPECT_EQ(down.advice, Advice::none);
+    EXPECT_EQ(changed_.size(), 2U);
+}
+
 TEST_F(DriverTest, FastIntervalWhileTheStateIsInDoubt) {
     Listener listener;
     const auto target = listener.endpoint();
@@ -192,6 +217,20 @@ TEST_F(DriverTest, FastIntervalWhileTheStateIsInDoubt) {
     check.initial = State::up;
     check.fall = 3;
     EXPECT_EQ(result_of(check).against, 1U);
+    EXPECT_EQ(result(check.id).against, 2U);
+    EXPECT_EQ(result(check.id).state, State::down);
+}
+
+// A run that ends later than the next should start is followed at once.
+TEST_F(DriverTest, FastIntervalAlsoWhenARunTakesLonger) {
+    const Server server(says_nothing());
+    auto check = spec(server.endpoint());
+    check.interval = 1h;
+    check.fast_interval = 10ms;
+    check.timeout = 50ms;
+    check.initial = State::up;
+    check.fall = 3;
+    EXPECT_EQ(result_of(check).reason, "no answer in 50 ms");
     EXPECT_EQ(result(check.id).against, 2U);
     EXPECT_EQ(result(check.id).state, State::down);
 }

@@ -19,7 +19,9 @@ CheckSpec full_spec() {
             .jitter = 10ms,
             .rise = 4,
             .fall = 5,
-            .initial = State::down,
+            .initial = State::up,
+            .initial_weight_percent = 75,
+            .initial_advice = Advice::maint,
             .source = IpAddress::parse("2001:db8::2"),
             .interface = "eth0",
             .fwmark = 0xdeadbeef,
@@ -179,7 +181,9 @@ TEST(Identity, LeavesOutTheNameAndTheStartState) {
     const auto spec = full_spec();
     auto other = spec;
     other.id = CheckId{1};
-    other.initial = State::up;
+    other.initial = State::down;
+    other.initial_weight_percent = 5;
+    other.initial_advice = Advice::none;
     EXPECT_TRUE(same_check(spec, other));
     EXPECT_EQ(identity(spec), identity(other));
     other.timeout += 1ms;
