@@ -27,6 +27,7 @@ struct Arguments {
     bool print_effective = false;
     bool print_schema = false;
     bool print_manual = false;
+    bool clean_up = false;
     std::string print_interface;
     bool json = false;
     std::string log_level = "info";
@@ -60,6 +61,8 @@ void declare(CLI::App& cli, Arguments& arguments) {
     cli.add_option("--print-dbus-interface", arguments.print_interface,
                    "print the introspection XML of one of lvsd's D-Bus interfaces and exit")
         ->type_name("NAME");
+    cli.add_flag("--clean-up", arguments.clean_up,
+                 "remove the virtual addresses that a killed lvsd left and exit");
     cli.add_option("--socket", options.socket_path, "private socket for lvsctl")->capture_default_str();
     cli.add_option("--state-dir", options.state_dir, "where lvsd remembers what is its own")->capture_default_str();
     cli.add_option("--checker", options.checker_path, "the program that runs the checks")->capture_default_str();
@@ -110,6 +113,7 @@ int run(const Arguments& arguments) {
         return 0;
     }
     if (!arguments.print_interface.empty()) return print_interface(arguments.print_interface);
+    if (arguments.clean_up) return lvs::app::clean_up();
     auto loaded = lvs::app::load(arguments.options.config_path);
     if (arguments.check && arguments.json) {
         print_check(arguments.options.config_path, loaded);

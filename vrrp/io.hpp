@@ -280,6 +280,8 @@ public:
 
     [[nodiscard]] int event_fd() const;  // readable while there is something to drain
     [[nodiscard]] std::vector<Event> drain();
+    // How many there was no room for: of what they told only the snapshot knows.
+    [[nodiscard]] std::uint64_t events_lost() const;
     [[nodiscard]] Snapshot snapshot() const;
 
 private:

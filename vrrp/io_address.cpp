@@ -153,19 +153,27 @@ Result<void> AddressWriter::start(int realtime_priority) {
 
 void AddressWriter::stop() {
     if (!thread_.joinable()) return;
+    stopping_ = true;
     post({.kind = AddressJob::Kind::quit});
+    for (; !waiting_.empty(); hand_over())
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
     thread_.join();
 }
 
 void AddressWriter::post(AddressJob job) {
-    while (!jobs_.push(job)) {  // 4096 jobs behind: wait for the kernel rather than lose one
-        jobs_ready_.notify();
-        std::this_thread::yield();
-    }
+    if (!waiting_.empty() || !jobs_.push(job)) waiting_.push_back(std::move(job));
+    hand_over();
+}
+
+// Thousands of jobs behind, the rest waits here: the speaker does not wait for the kernel.
+void AddressWriter::hand_over() {
+    while (!waiting_.empty() && jobs_.push(waiting_.front()))
+        waiting_.pop_front();
     jobs_ready_.notify();
 }
 
 bool AddressWriter::next(AddressResult& result) {
+    if (!waiting_.empty()) hand_over();
     return results_.pop(result);
 }
 
@@ -181,7 +189,11 @@ void AddressWriter::run() {
             continue;
         }
         if (job.kind == AddressJob::Kind::quit) return;
-        if (!results_.push(carry_out(job))) ++dropped_;
+        const auto result = carry_out(job);
+        while (!results_.push(result) && !stopping_) {  // the speaker takes them, and never waits for us
+            results_ready_.notify();
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
         results_ready_.notify();
     }
 }
@@ -197,9 +209,9 @@ AddressResult AddressWriter::carry_out(const AddressJob& job) {
     } else if (job.kind == Kind::remove) {
         remove(set, result);
         if (set.device_ && set.device_->index != 0) (void)devices_.set_up(*set.device_, false);
-    } else if (ready(set, true, result)) {
+    } else {
         if (job.old_set) inherit(set, *job.old_set);
-        add(set, result);
+        if (ready(set, true, result)) add(set, result);
         if (job.old_set) remove(*job.old_set, result);
     }
     result.held = static_cast<std::uint32_t>(std::count(job.set->ours_.begin(), job.set->ours_.end(), true));

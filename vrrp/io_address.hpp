@@ -9,6 +9,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -94,9 +95,9 @@ public:
     [[nodiscard]] int result_fd() const { return results_ready_.fd(); }
     [[nodiscard]] bool next(AddressResult& result);
     void clear_wakeup() const { results_ready_.clear(); }
-    [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
 private:
+    void hand_over();
     void run();
     [[nodiscard]] AddressResult carry_out(const AddressJob& job);
     [[nodiscard]] bool ready(AddressSet& set, bool up, AddressResult& result);
@@ -115,7 +116,8 @@ private:
     Ring<AddressJob, 4096> jobs_;
     Ring<AddressResult, 4096> results_;
     std::uint32_t seq_ = 0;
-    std::uint64_t dropped_ = 0;
+    std::deque<AddressJob> waiting_;  // for room in jobs_; speaker thread
+    std::atomic<bool> stopping_ = false;
     std::thread thread_;
 };
 

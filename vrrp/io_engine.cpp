@@ -52,6 +52,7 @@ Result<void> Engine::open() {
     epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
     if (!epoll_) return fail_errno(errno, "vrrp: epoll");
     if (auto done = links_.open(); !done) return done;
+    dumps_ = links_.dumps();
     if (auto done = frames_.open(); !done) return done;
     if (auto done = clear_leftovers(); !done) return done;
     if (auto done = routes_.open(addresses_.port()); !done) return done;
@@ -206,7 +207,8 @@ void Engine::set_announce_rate(std::uint32_t per_second, std::uint32_t burst) {
 std::optional<Time> Engine::next_announcement() {
     std::optional<Time> next;
     for (const auto* instance : announcing_) {
-        const auto at = pacer(instance->index()).ready_at(kAnnounceSlice);
+        const auto at =
+            std::max(pacer(instance->index()).ready_at(kAnnounceSlice), instance->announces_after());
         next = next ? std::min(*next, at) : at;
     }
     return next;
@@ -318,13 +320,14 @@ void Engine::on_links() {
     if (links_.overruns() != overruns_) {
         overruns_ = links_.overruns();
         emit({.kind = Event::Kind::trouble, .time = now, .trouble = Trouble::netlink, .error = ENOBUFS});
-        for (auto& [key, instance] : instances_)
-            instance->restore(now);  // that an address vanished may be what was lost
     }
+    const bool reread = std::exchange(dumps_, links_.dumps()) != dumps_;
     if (changed && watch_interfaces(now)) retrack(now);
     for (auto& [key, instance] : instances_) {
         const auto* link = links_.find(instance->spec().interface);
         if (changed) instance->update(now, link);
+        // That an address vanished may be what was lost; and a route that the kernel takes away it does not tell of.
+        if (reread || (changed && instance->depends_on_any_link())) instance->restore(now);
         for (const auto& gone : links_.removed())
             instance->on_address_removed(now, gone);
         for (const auto& taken : links_.duplicates())
@@ -477,7 +480,7 @@ void Engine::emit(RawEvent event) {
     if (event.kind == Event::Kind::state) roles_changed_ = true;
     event.seq = ++seq_;
     event.time = owners(event.time);
-    if (!shared_.events.push(event)) ++events_lost_;
+    if (!shared_.events.push(event)) ++shared_.events_lost;
     shared_.events_ready.notify();
 }
 
@@ -499,7 +502,7 @@ Snapshot Engine::snapshot() const {
     result.memory_locked = memory_locked_;
     result.wakeups = wakeups_;
     result.lateness = lateness_;
-    result.events_lost = events_lost_;
+    result.events_lost = shared_.events_lost;
     result.discarded = discarded_;
     return result;
 }

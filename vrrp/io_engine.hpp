@@ -4,6 +4,7 @@
 // Shared only.
 #pragma once
 
+#include <atomic>
 #include <future>
 #include <map>
 #include <memory>
@@ -48,6 +49,7 @@ struct Shared {
     Wakeup commands_ready;
     Ring<RawEvent, kEventCapacity> events;
     Wakeup events_ready;
+    std::atomic<std::uint64_t> events_lost = 0;
 };
 
 [[nodiscard]] Time monotonic_now();
@@ -139,7 +141,7 @@ private:
     bool moving_ = false;
     bool quit_ = false;
     bool realtime_ = false, memory_locked_ = false;
-    std::uint64_t seq_ = 0, events_lost_ = 0, wakeups_ = 0, overruns_ = 0;
+    std::uint64_t seq_ = 0, wakeups_ = 0, overruns_ = 0, dumps_ = 0;
     std::optional<Time> reread_;  // the interfaces could not be read
     Lateness lateness_;
     Pacer telling_{1, 16};  // events that strangers cause

@@ -13,8 +13,13 @@ namespace {
 
 constexpr Duration kLateAdvert = std::chrono::milliseconds(5);
 constexpr Duration kTellAgain = std::chrono::minutes(1);
+constexpr Duration kQueueDrains = std::chrono::milliseconds(5);
 
 }  // namespace
+
+Time Retry::next(Time now) {
+    return now + std::exchange(wait_, std::min(2 * wait_, kLongest));
+}
 
 Instance::Instance(Host& host, std::uint32_t id, Family family, const RouterSpec& spec)
     : host_(host), id_(id), family_(family), spec_(spec), machine_(spec.config) {
@@ -74,14 +79,14 @@ void Instance::name_devices() {
 }
 
 // True when one of them was down meanwhile: the kernel took addresses and routes away from it, some of them
-// silently.
-bool Instance::find_devices() {
+// silently. `renamed`: neighbours know another address of the hardware.
+bool Instance::find_devices(bool& renamed) {
     bool was_down = false;
     for (auto& other : others_)
         if (const auto* link = host_.link(other.name)) {
             was_down = was_down || (link->up && link->ups != other.ups);
             other.index = link->index;
-            other.mac = link->mac;
+            renamed = std::exchange(other.mac, link->mac) != link->mac || renamed;
             if (link->up) other.ups = link->ups;
         }
     return was_down;
@@ -92,6 +97,10 @@ bool Instance::devices_moved() const {
         const auto* link = host_.link(other.name);
         return link == nullptr || link->index != other.index;
     });
+}
+
+bool Instance::depends_on_any_link() const {
+    return std::ranges::any_of(routes_, [](const Route& route) { return route.device.empty() && route.via; });
 }
 
 // -1 is the number of no interface: what is to go there cannot.
@@ -177,15 +186,16 @@ void Instance::update(Time now, const Link* link) {
     if (machine_.running() && (waiting != Waiting::none || link->index != index_ || devices_moved()))
         stop(now, waiting == Waiting::fault ? Reason::fault : Reason::interface);
     if (waiting != Waiting::none) return wait_for(now, waiting);
-    const bool were_down = find_devices();
+    bool renamed = false;
+    const bool were_down = find_devices(renamed);
     const bool was_down = std::exchange(ups_, link->ups) != link->ups;  // and up again before we looked
-    mac_ = spec_.virtual_mac ? virtual_mac(family_, spec_.vrid) : link->mac;
+    const auto& mac = spec_.virtual_mac ? virtual_mac(family_, spec_.vrid) : link->mac;
+    renamed = std::exchange(mac_, mac) != mac || renamed;
     if (!machine_.running()) return begin(now, *link, source);
     machine_.handle(now, SourceChanged{source}, effects_);
     perform(now);
-    if (!were_down && !was_down) return;
-    restore(now);
-    if (machine_.state() == State::master) on(now, Announce{});
+    if (were_down || was_down) restore(now);
+    if ((were_down || was_down || renamed) && machine_.state() == State::master) on(now, Announce{});
 }
 
 // RFC 9568 1.7: the owner has a virtual address as its own, outside of VRRP.
@@ -205,7 +215,14 @@ void Instance::wait_for(Time now, Waiting waiting) {
 void Instance::begin(Time now, const Link& link, const IpAddress& source) {
     int error = 0;
     wire_ = host_.join(*this, link, error);
-    if (wire_ == nullptr) return trouble(now, Trouble::socket, error);
+    if (wire_ == nullptr) {
+        if (std::exchange(join_error_, error) != error) trouble(now, Trouble::socket, error);
+        if (!join_at_) join_at_ = joining_again_.next(now);
+        return;
+    }
+    joining_again_.reset();
+    join_at_.reset();
+    join_error_ = 0;
     make_set(link);
     if (announced_waiting_) wait_for(now, Waiting::none);
     announced_waiting_ = false;
@@ -310,6 +327,9 @@ void Instance::advance(Time now) {
     }
     perform(now);
     if (restore_at_ && now >= *restore_at_) restore(now);
+    if (!join_at_ || now < *join_at_) return;
+    join_at_.reset();
+    update(now, host_.link(spec_.interface));
 }
 
 // The oldest entry makes room.
@@ -382,7 +402,8 @@ bool Instance::absorb(Time now, const RouterSpec& spec) {
     take_addresses(spec);
     take_routes(spec);
     name_devices();
-    (void)find_devices();
+    bool renamed = false;
+    (void)find_devices(renamed);
     list_differs_ = false;
     if (!set_) return true;
     set_ = new_set(old_set->device());
@@ -435,6 +456,8 @@ int Instance::transmit(const Advert& advert, const IpAddress& destination) {
 void Instance::on(Time, const AddAddresses&) {
     adding_ = true;
     set_->wanted = true;
+    told_failures_ = {};
+    restoring_again_.reset();
     post(AddressJob::Kind::add);
 }
 
@@ -486,6 +509,7 @@ FrameSocket::Frame Instance::announcement(const IpAddress& address, const Mac& m
 }
 
 bool Instance::announce(Pacer& pacer, Time now, std::uint32_t budget) {
+    if (now < announces_after_) return announcing();
     std::array<FrameSocket::Frame, FrameSocket::kBatch> frames;
     while (announcing() && budget > 0) {
         const auto left = same_place(next_announcement_, addresses_.size() - next_announcement_);
@@ -498,9 +522,9 @@ bool Instance::announce(Pacer& pacer, Time now, std::uint32_t budget) {
         for (std::uint32_t i = 0; i < allowed; ++i)
             frames[i] = announcement(addresses_[next_announcement_ + i].address, mac);
         const auto sent = host_.send_frames(index, {frames.data(), allowed});
-        if (!sent && (sent.error() == ENOBUFS || sent.error() == EAGAIN))
-            break;  // the queue of the interface is full: later, and the tokens spent see to that
+        if (!sent && (sent.error() == ENOBUFS || sent.error() == EAGAIN)) announces_after_ = now + kQueueDrains;
         pacer.give_back(allowed - static_cast<std::uint32_t>(sent.value_or(0)));
+        if (now < announces_after_) break;
         next_announcement_ += sent.value_or(left);  // a place that is down is announced when it is back
         budget -= std::min(budget, static_cast<std::uint32_t>(sent.value_or(1)));
     }

@@ -57,6 +57,17 @@ public:
     virtual int send_frame(int index, std::span<const std::uint8_t> frame) = 0;
 };
 
+// When to try again what failed: after a second, and less and less often.
+class Retry {
+public:
+    [[nodiscard]] Time next(Time now);
+    void reset() { wait_ = kFirst; }
+
+private:
+    static constexpr Duration kFirst = std::chrono::seconds(1), kLongest = std::chrono::seconds(30);
+    Duration wait_ = kFirst;
+};
+
 class Instance {
 public:
     Instance(Host& host, std::uint32_t id, Family family, const RouterSpec& spec);
@@ -100,6 +111,9 @@ public:
     bool announce(Pacer& pacer, Time now, std::uint32_t budget);
     [[nodiscard]] int index() const { return index_; }
     [[nodiscard]] bool announcing() const { return !adding_ && next_announcement_ < addresses_.size(); }
+    [[nodiscard]] Time announces_after() const { return announces_after_; }
+    // It has routes whose interface the kernel finds: any that changes may have taken them away.
+    [[nodiscard]] bool depends_on_any_link() const;
     [[nodiscard]] RouterStatus status() const;
 
     // Kept by the engine: places in its list of trackers, with their weights.
@@ -131,7 +145,8 @@ private:
     void take_routes(const RouterSpec& spec);
     void name_devices();
     [[nodiscard]] bool devices_moved() const;
-    [[nodiscard]] bool find_devices();
+    [[nodiscard]] bool find_devices(bool& renamed);
+    void tell_failures(Time now, const AddressResult& result);
     void drop_device();
     [[nodiscard]] bool has(const PlacedAddress& address) const;
     void post(AddressJob::Kind kind, std::shared_ptr<AddressSet> old_set = nullptr);
@@ -176,6 +191,11 @@ private:
     bool adding_ = false;
     bool missed_ = false;  // something went while it was added: once more
     std::optional<Time> restore_at_;
+    Retry restoring_again_;            // what could not be added
+    std::array<int, 3> told_failures_{};  // of the last addition: device, address, route
+    std::optional<Time> join_at_;
+    Retry joining_again_;
+    int join_error_ = 0;
     Pacer restoring_{10, 10};
     std::uint32_t ups_ = 0;  // of the interface
     bool fault_ = false;
@@ -185,6 +205,7 @@ private:
     std::uint64_t late_adverts_ = 0;
     bool link_lost_ = false;
     std::size_t next_announcement_ = SIZE_MAX;
+    Time announces_after_{};  // the queue of the interface was full
     Waiting waiting_ = Waiting::none;
     bool announced_waiting_ = false;
     int send_error_ = 0;

@@ -96,6 +96,7 @@ Result<void> LinkTable::dump() {
         }
         if (!lost_) break;
     }
+    ++dumps_;
     for (const auto& [index, device] : devices)
         if (!devices_.contains(index) && std::ranges::find(removed_devices_, index) == removed_devices_.end())
             removed_devices_.push_back(index);

@@ -49,6 +49,7 @@ public:
     [[nodiscard]] bool is_stale() const { return stale_; }
     [[nodiscard]] const Link* find(const std::string& name) const;
     [[nodiscard]] std::uint64_t overruns() const { return overruns_; }
+    [[nodiscard]] std::uint64_t dumps() const { return dumps_; }  // how often everything was read
     void forget();  // what was removed, found twice or taken down: the engine has seen it
     // Marked addresses found by the first dump, and all addresses deleted since the last call.
     [[nodiscard]] std::vector<PlacedAddress>& leftovers() { return leftovers_; }
@@ -81,7 +82,7 @@ private:
     bool dumping_ = false;
     bool lost_ = false;   // while dumping: notifications, or the dump's own consistency
     bool stale_ = false;
-    std::uint64_t overruns_ = 0;
+    std::uint64_t overruns_ = 0, dumps_ = 0;
     std::uint32_t seq_ = 0;
 };
 

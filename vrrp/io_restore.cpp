@@ -13,21 +13,39 @@ void Instance::on_result(Time now, const AddressResult& result) {
     using Kind = AddressJob::Kind;
     if (result.kind == Kind::destroy) return;
     if (result.device != 0) device_ = result.device;
-    if (result.device_error != 0) trouble(now, Trouble::virtual_mac, result.device_error);
-    if (result.kind == Kind::prepare) return;
+    if (result.kind == Kind::prepare) {
+        if (result.device_error != 0) trouble(now, Trouble::virtual_mac, result.device_error);
+        return;
+    }
     held_ = result.held;
-    if (result.route_error != 0)
-        trouble(now, result.kind == Kind::remove ? Trouble::route_remove : Trouble::route_add,
-                result.route_error, result.failed_route);
     if (result.kind == Kind::remove) {
+        if (result.device_error != 0) trouble(now, Trouble::virtual_mac, result.device_error);
+        if (result.route_error != 0)
+            trouble(now, Trouble::route_remove, result.route_error, result.failed_route);
         if (result.error != 0) trouble(now, Trouble::address_remove, result.error, result.failed);
         return;
     }
-    if (result.error != 0) trouble(now, Trouble::address_add, result.error, result.failed);
+    tell_failures(now, result);
     if (result.restored && host_.may_tell(now)) trouble(now, Trouble::restored, 0, result.restored);
-    if (!result.complete) return;
+    const bool failed = result.device_error != 0 || result.error != 0 || result.route_error != 0;
+    if (!failed) restoring_again_.reset();
+    if (!result.complete && result.device_error == 0) return;
     adding_ = false;
     if (std::exchange(missed_, false)) restore(now);
+    if (failed && !adding_ && !restore_at_ && machine_.state() == State::master)
+        restore_at_ = restoring_again_.next(now);
+}
+
+// Each once, however often it is tried again.
+void Instance::tell_failures(Time now, const AddressResult& result) {
+    const auto& before = told_failures_;
+    if (result.device_error != 0 && result.device_error != before[0])
+        trouble(now, Trouble::virtual_mac, result.device_error);
+    if (result.error != 0 && result.error != before[1])
+        trouble(now, Trouble::address_add, result.error, result.failed);
+    if (result.route_error != 0 && result.route_error != before[2])
+        trouble(now, Trouble::route_add, result.route_error, result.failed_route);
+    told_failures_ = {result.device_error, result.error, result.route_error};
 }
 
 // At once, but for somebody who takes them away again and again.
@@ -47,7 +65,8 @@ void Instance::restore(Time now) {
 
 std::optional<Time> Instance::deadline() const {
     auto due = machine_.deadline();
-    if (restore_at_) due = due ? std::min(*due, *restore_at_) : *restore_at_;
+    for (const auto& at : {restore_at_, join_at_})
+        if (at) due = due ? std::min(*due, *at) : *at;
     return due;
 }
 
@@ -60,7 +79,7 @@ bool Instance::has(const PlacedAddress& address) const {
 
 // Somebody took an address of ours away, or one that was there before us: put it back.
 void Instance::on_address_removed(Time now, const PlacedAddress& address) {
-    if (machine_.state() != State::master || missed_ || restore_at_ || !set_) return;
+    if (machine_.state() != State::master || missed_ || !set_) return;
     if (has(address)) restore(now);
 }
 

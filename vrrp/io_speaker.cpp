@@ -316,6 +316,10 @@ std::vector<Event> Speaker::drain() {
     return events;
 }
 
+std::uint64_t Speaker::events_lost() const {
+    return impl_->shared.events_lost;
+}
+
 Snapshot Speaker::snapshot() const {
     if (!impl_->running()) return impl_->last;
     auto command = std::make_unique<Command>();

@@ -143,6 +143,7 @@ void Machine::on(Time now, const Promote&, Effects& out) {
 }
 
 void Machine::on(Time now, const Demote&, Effects& out) {
+    if (ready_) timer_ = now + master_down() + regroup_delay();  // ready once more, if nobody is heard
     ready_ = false;
     if (state_ != State::master) return;
     send(now, 0, out);

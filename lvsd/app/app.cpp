@@ -53,4 +53,12 @@ int run(const Options& options, config::Config config) {
     return 0;
 }
 
+// A speaker that starts does it.
+int clean_up() {
+    vrrp::Speaker speaker({.realtime = false, .lock_memory = false});
+    const auto started = speaker.start();
+    if (!started) log(Level::error, ev::start, to_string(started.error()));
+    return started ? 0 : 1;
+}
+
 }  // namespace lvs::app

@@ -38,4 +38,8 @@ inline constexpr Duration kRouterHold = std::chrono::seconds(10);
 // Runs until SIGTERM or SIGINT; the exit status of the process.
 [[nodiscard]] int run(const Options& options, config::Config config);
 
+// Removes the virtual addresses that a killed lvsd left in this network namespace, with all that belongs to
+// them. Nothing is done while one runs: 1, as after any failure.
+[[nodiscard]] int clean_up();
+
 }  // namespace lvs::app

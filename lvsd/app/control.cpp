@@ -83,10 +83,19 @@ void Daemon::on_table() {
 // ---- services and routers
 // -----------------------------------------------------------------------------------------
 
-void Daemon::on_role(const vrrp::Event& event) {
+void Daemon::on_role(const std::string& router, Family family, bool is_master) {
     engine::Changes changes;
-    engine_.on_role(monotonic_now(), event.router, event.family, event.to == vrrp::State::master, changes);
+    engine_.on_role(monotonic_now(), router, family, is_master, changes);
     after_engine(changes);
+}
+
+// More happened at once than there was room for. Who is master counts, however it came to that.
+void Daemon::read_roles(std::uint64_t lost) {
+    tell(router_trouble({std::make_error_code(std::errc::no_buffer_space),
+                         fmt::format("{} events were lost, reading who is master", lost)}));
+    if (stopping_) return;
+    for (const auto& router : speaker_->snapshot().routers)
+        on_role(router.name, router.family, router.state == vrrp::State::master);
 }
 
 }  // namespace lvs::app

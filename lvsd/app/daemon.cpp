@@ -77,8 +77,11 @@ Result<void> Daemon::start(config::Config config) {
     bus_->show_events(stream_);
     bus_->on_command([this](const dbus::Command& command) { return on_command(command); });
     if (auto listening = bus_->listen(options_.socket_path); !listening) return listening;
-    if (!config.routers.empty())
+    if (!config.routers.empty()) {
         if (auto started = start_speaker(); !started) return started;
+    } else {
+        (void)vrrp::Speaker({.realtime = false, .lock_memory = false}).start();  // takes away what an lvsd with routers left when it was killed
+    }
     watch_signals();
     arm_watchdog();
     probe_loop();
@@ -358,6 +361,8 @@ void Daemon::watch_routers() {
         if (error) return;
         for (const auto& event : speaker_->drain())
             on_router_event(event);
+        const auto lost = speaker_->events_lost();
+        if (const auto before = std::exchange(events_lost_, lost); lost != before) read_roles(lost - before);
         watch_routers();
     });
 }
@@ -369,7 +374,8 @@ void Daemon::on_router_event(const vrrp::Event& event) {
     if (router != routers.end())
         told.details.emplace_back("priority", fmt::format("{}", router->priority.value()));
     tell(std::move(told), event.time);
-    if (event.kind == vrrp::Event::Kind::state && !stopping_) on_role(event);
+    if (event.kind == vrrp::Event::Kind::state && !stopping_)
+        on_role(event.router, event.family, event.to == vrrp::State::master);
     touch();
 }
 

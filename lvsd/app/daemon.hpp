@@ -97,7 +97,8 @@ private:
 
     // control.cpp: what the engine decided, carried to the others
     void after_engine(const engine::Changes& changes);
-    void on_role(const vrrp::Event& event);
+    void on_role(const std::string& router, Family family, bool is_master);
+    void read_roles(std::uint64_t lost);
     void on_table();
     void arm_engine();
     void watch_drains();
@@ -171,6 +172,7 @@ private:
     std::shared_ptr<const state::Snapshot> shown_;  // null: nothing yet
 
     std::optional<config::Config> first_config_;  // until the kernel's table was read
+    std::uint64_t events_lost_ = 0;  // of the speaker's
     bool machines_started_ = false;
     bool routers_started_ = false;
     bool dirty_ = false;

@@ -32,6 +32,7 @@ inline constexpr EventId bus_ready{"bus-ready", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e4
 inline constexpr EventId service_quorum{"service-quorum", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e60"};
 inline constexpr EventId service_panic{"service-panic", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e61"};
 inline constexpr EventId check_accept_local{"check-accept-local", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e63"};
+inline constexpr EventId log_lost{"log-lost", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e70"};
 inline constexpr EventId override_lost{"override-lost", "5c0d2b8bb1a94d0f8f1d5c8e6a3b7e62"};
 
 }  // namespace lvs::ev

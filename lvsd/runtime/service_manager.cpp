@@ -8,11 +8,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
 
 #include "lvsd/base/log.hpp"
+#include "lvsd/base/messages.hpp"
+#include "lvsd/runtime/line_queue.hpp"
 #include "lvsd/runtime/runtime.hpp"
 
 namespace lvs {
@@ -35,8 +38,8 @@ std::string readable(std::string_view message, std::span<const Field> fields) {
     return text;
 }
 
-void journal_sink(Level level, const EventId& id, std::string_view message, std::span<const Field> fields) {
-    std::vector<std::string> entries;
+LineQueue::Line journal_line(Level level, const EventId& id, std::string_view message, std::span<const Field> fields) {
+    LineQueue::Line entries;
     entries.reserve(fields.size() + 4);
     entries.push_back(fmt::format("PRIORITY={}", static_cast<int>(level)));
     entries.push_back(fmt::format("MESSAGE_ID={}", id.uuid));
@@ -44,11 +47,28 @@ void journal_sink(Level level, const EventId& id, std::string_view message, std:
     entries.push_back("MESSAGE=" + readable(message, fields));
     for (const auto& field : fields)
         entries.push_back(fmt::format("{}={}", journal_key(field.key), field.value));
-    std::vector<iovec> parts;
-    parts.reserve(entries.size());
-    for (auto& entry : entries)
-        parts.push_back({entry.data(), entry.size()});
-    sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
+    return entries;
+}
+
+// The journal takes nothing while its disk hangs or its queue is full: the watchdog would end us.
+LineQueue& journal() {
+    static auto& queue = *new LineQueue(
+        [](const LineQueue::Line& line) {
+            std::vector<iovec> parts;
+            parts.reserve(line.size());
+            for (const auto& field : line)
+                parts.push_back({const_cast<char*>(field.data()), field.size()});
+            sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
+        },
+        [](std::size_t lost) {
+            const std::vector<Field> fields{{"lines", lost}};
+            return journal_line(Level::warning, ev::log_lost, "the journal took no more lines, some are lost", fields);
+        });
+    return queue;
+}
+
+void journal_sink(Level level, const EventId& id, std::string_view message, std::span<const Field> fields) {
+    journal().add(journal_line(level, id, message, fields));
 }
 
 void stderr_sink(Level level, const EventId& id, std::string_view message, std::span<const Field> fields) {
@@ -86,6 +106,9 @@ bool journal_is_attached() {
 }
 
 void use_stderr_log() { set_log_sink(stderr_sink); }
-void use_journal_log() { set_log_sink(journal_sink); }
+void use_journal_log() {
+    set_log_sink(journal_sink);
+    std::atexit([] { journal().flush(std::chrono::seconds(1)); });
+}
 
 }  // namespace lvs

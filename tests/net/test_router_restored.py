@@ -79,6 +79,42 @@ def test_what_another_interface_loses_while_it_is_down_comes_back_with_it(master
     wait_for(lambda: everything_is_there(node), 5, "it is back")
 
 
+def test_a_route_whose_interface_the_kernel_finds_comes_back_with_it(cluster):
+    node = cluster["d1"]
+    side(node)
+    node.run(["ip", "addr", "add", "198.51.100.9/24", "dev", "side0"])
+    director = Director(node, config(150, extra='routes = ["203.0.113.0/24 via 198.51.100.250"]')).start()
+    wait_for(lambda: ours(node, "route"), 20, "the route of the master")
+    node.run(["ip", "link", "set", "side0", "down"])
+    wait_for(lambda: not ours(node, "route"), 5, "it is gone with its interface")
+    node.run(["ip", "link", "set", "side0", "up"])
+    wait_for(lambda: ours(node, "route"), 20, "it is back")
+    assert instance(director)["transitions"] == 1
+    assert director.log().count('reason="route-add') <= 1, "told once"
+
+
+def test_nothing_stays_of_one_that_was_killed_and_cannot_start_again(cluster):
+    node = cluster["d1"]
+    side(node)
+    director = Director(node, with_everything(150)).start()
+    wait_for(lambda: everything_is_there(node), 20, "routes and rules of the master")
+    assert node.run(["lvsd", "--clean-up"], check=False).returncode == 1 and everything_is_there(node), "it runs"
+    director.kill()
+    assert everything_is_there(node) and holds(node)
+    node.run(["lvsd", "--clean-up"])
+    assert nothing_is_there(node) and not holds(node) and not holds(node, VIP6)
+
+
+def test_one_that_starts_without_routers_clears_what_one_with_them_left(cluster):
+    node = cluster["d1"]
+    director = Director(node, config(150)).start()
+    wait_for(lambda: holds(node), 20, "master")
+    director.kill()
+    director.config.write_text("")
+    director.start()
+    wait_for(lambda: not holds(node), 20, "the address is gone")
+
+
 def test_whoever_takes_an_address_away_again_and_again_does_not_set_our_pace(cluster):
     node = cluster["d1"]
     director = Director(node, config(150)).start()

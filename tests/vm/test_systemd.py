@@ -167,6 +167,13 @@ def test_a_reload_takes_what_is_valid_and_refuses_the_rest(service):
     assert instance["transitions"] == 1, "a reload moved the address"
 
 
+def test_a_crash_before_a_start_that_fails_leaves_no_address(service):
+    CONFIG.write_text("nonsense = 1\n")
+    run("systemctl", "kill", "--kill-whom=main", "-s", "KILL", "lvsd")
+    wait_for(lambda: VIP not in run("ip", "-o", "addr", "show", "dummy88").stdout, 30, "the address is gone")
+    wait_for(lambda: show("ActiveState") == "failed", 60, "no start succeeds")
+
+
 def test_a_stop_leaves_nothing(service):
     run("systemctl", "stop", "lvsd")
     assert (show("ActiveState"), show("Result")) == ("inactive", "success")

@@ -18,6 +18,21 @@ Reason reason_of(const EffectList& effects) {
     return std::get<StateChanged>(effects.back()).reason;
 }
 
+// A group that steps down takes the readiness of those that waited for it; they must find it again.
+TEST(Group, AMemberThatWasReadyBecomesReadyAgainAfterTheGroupSteppedDown) {
+    Config config;
+    config.grouped = true;
+    Bench bench(config);
+    bench.start();
+    bench.pass(5s);
+    ASSERT_TRUE(bench.machine.ready());
+    EXPECT_TRUE(bench.give(Demote{}).empty());
+    EXPECT_FALSE(bench.machine.ready());
+    ASSERT_TRUE(bench.machine.deadline()) << "it waits for nothing";
+    bench.pass(5s);
+    EXPECT_TRUE(bench.machine.ready());
+}
+
 TEST(Adjust, AddsToTheConfiguredPriorityWithinTheRange) {
     Bench bench;
     bench.make_master();

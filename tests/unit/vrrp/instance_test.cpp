@@ -4,6 +4,7 @@
 #include "vrrp/io_instance.hpp"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -22,7 +23,10 @@ constexpr Time kBegin{1000s};
 
 struct FakeHost : Host {
     void emit(RawEvent event) override { events.push_back(event); }
-    Wire* join(Instance&, const Link&, int&) override { return &wire; }
+    Wire* join(Instance&, const Link&, int& error) override {
+        error = join_error;
+        return error == 0 ? &wire : nullptr;
+    }
     void leave(Instance&, Wire&) override {}
     void post(AddressJob job) override { jobs.push_back(job.kind); }
     [[nodiscard]] const Link* link(const std::string& name) const override {
@@ -58,6 +62,7 @@ struct FakeHost : Host {
     std::vector<std::vector<std::uint8_t>> frames;
     std::size_t sent = 0;
     bool is_full = false;
+    int join_error = 0;
 };
 
 RouterSpec router(std::initializer_list<const char*> addresses) {
@@ -73,6 +78,18 @@ RouterSpec router(std::initializer_list<const char*> addresses) {
 
 class InstanceTest : public ::testing::Test {
 protected:
+    static void SetUpTestSuite() {
+        ASSERT_EQ(::unshare(::geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET), 0)
+            << std::strerror(errno);
+        ASSERT_EQ(std::system("ip link set lo up"), 0);
+    }
+    // Adverts by a socket of the loopback interface.
+    void use_socket(RouterSpec& spec) {
+        auto socket = AdvertSocket::open(Family::ipv4, 1, "lo");
+        ASSERT_TRUE(socket) << to_string(socket.error());
+        host.wire.socket = std::move(*socket);
+        spec.virtual_mac = false;
+    }
     void become_master(const RouterSpec& spec) {
         instance.emplace(host, 1U, Family::ipv4, spec);
         instance->update(now, &host.main);
@@ -151,21 +168,84 @@ TEST_F(InstanceTest, AQueueThatIsFullIsTriedAgainAfterAWhile) {
     Pacer slow{100, 2};
     ASSERT_EQ(slow.take(now, 0), 0U);
     EXPECT_TRUE(instance->announce(slow, now, 256));
-    EXPECT_GT(slow.ready_at(1), now) << "at once again: the thread would spin";
+    EXPECT_GE(instance->announces_after(), now + 1ms) << "at once again: the thread would spin";
+    EXPECT_TRUE(instance->announce(slow, now + 100us, 256));
     host.is_full = false;
     EXPECT_FALSE(instance->announce(slow, now + 1s, 256));
     EXPECT_EQ(host.sent, 2U);
 }
 
-TEST_F(InstanceTest, OneOfSeveralPeersThatCannotBeReachedIsToldOnce) {
-    ASSERT_EQ(::unshare(::geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET), 0)
-        << std::strerror(errno);
-    ASSERT_EQ(std::system("ip link set lo up"), 0);
-    auto socket = AdvertSocket::open(Family::ipv4, 1, "lo");
-    ASSERT_TRUE(socket) << to_string(socket.error());
-    host.wire.socket = std::move(*socket);
+TEST_F(InstanceTest, WhatCouldNotBeAddedIsTriedAgainLessAndLessOften) {
+    become_master(router({"10.0.0.1/24"}));
+    instance->restore(now);
+    instance->on_result(now, {.kind = AddressJob::Kind::add, .router = 1, .device_error = EEXIST});
+    host.jobs.clear();
+    for (const auto end = now + 100s; now < end;) {
+        const auto posted = host.jobs.size();
+        go_on();
+        if (host.jobs.size() != posted)
+            instance->on_result(now, {.kind = AddressJob::Kind::add, .router = 1, .device_error = EEXIST});
+    }
+    EXPECT_GE(host.jobs.size(), 6U);
+    EXPECT_LE(host.jobs.size(), 9U);
+    EXPECT_EQ(host.troubles(Trouble::virtual_mac), 1U) << "told once";
+    for (const auto posted = host.jobs.size(); host.jobs.size() == posted;)
+        go_on();
+    added();
+    EXPECT_EQ(host.jobs.back(), AddressJob::Kind::add);
+    const auto posted = host.jobs.size();
+    for (const auto end = now + 100s; now < end;)
+        go_on();
+    EXPECT_EQ(host.jobs.size(), posted) << "all is there";
+}
+
+TEST_F(InstanceTest, ASocketThatCouldNotBeHadIsTriedAgain) {
+    instance.emplace(host, 1U, Family::ipv4, router({"10.0.0.1/24"}));
+    host.join_error = EMFILE;
+    for (int i = 0; i < 5; ++i)
+        instance->update(now, &host.main);
+    EXPECT_FALSE(instance->running());
+    EXPECT_EQ(host.troubles(Trouble::socket), 1U) << "told once";
+    go_on();
+    host.join_error = 0;
+    go_on();
+    EXPECT_TRUE(instance->running());
+}
+
+TEST_F(InstanceTest, NeighboursLearnAnotherAddressOfTheHardware) {
     auto spec = router({"10.0.0.1/24"});
-    spec.virtual_mac = false;
+    use_socket(spec);
+    become_master(spec);
+    EXPECT_FALSE(instance->announce(pacer, now, 256));
+    instance->update(now, &host.main);
+    EXPECT_FALSE(instance->announcing());
+    host.main.mac = {2, 0, 0, 0, 0, 7};
+    instance->update(now, &host.main);
+    EXPECT_TRUE(instance->announcing());
+}
+
+TEST_F(InstanceTest, ThousandsOfJobsWaitForTheKernelAndTheSpeakerDoesNot) {
+    AddressWriter writer;
+    ASSERT_TRUE(writer.open());
+    const auto set = std::make_shared<AddressSet>(1, Plan{}, nullptr);
+    constexpr std::uint32_t kJobs = 10'000;
+    for (std::uint32_t i = 0; i < kJobs; ++i)  // nobody works yet
+        writer.post({.kind = AddressJob::Kind::add, .router = i, .set = set});
+    ASSERT_TRUE(writer.start(0));
+    for (std::uint32_t i = 0; i < kJobs; ++i) {
+        AddressResult result;
+        while (!writer.next(result)) {
+            pollfd waiter{.fd = writer.result_fd(), .events = POLLIN, .revents = 0};
+            ASSERT_EQ(::poll(&waiter, 1, 20'000), 1) << i;
+            writer.clear_wakeup();
+        }
+        ASSERT_EQ(result.router, i);
+    }
+}
+
+TEST_F(InstanceTest, OneOfSeveralPeersThatCannotBeReachedIsToldOnce) {
+    auto spec = router({"10.0.0.1/24"});
+    use_socket(spec);
     for (const auto* address : {"127.0.0.2", "127.255.255.255", "127.0.0.3"})  // nobody may send to the second
         spec.peers.push_back({.address = *IpAddress::parse(address)});
     become_master(spec);
