@@ -147,12 +147,12 @@ enum class Trouble : std::uint8_t {
     none,
     realtime,        // no SCHED_FIFO: timing depends on the load
     memory_lock,     // memory may be swapped out
-    socket,          // the advert socket could not be set up; tried again at the next interface change
+    socket,          // the advert socket could not be set up; tried again after 1 s, up to 30 s
     send,            // adverts cannot be sent; reported once until it works again
     address_add,     // `address` could not be added
     address_remove,  // `address` could not be removed
-    virtual_mac,     // the device of the virtual MAC could not be made or set up; tried again at the next
-                     // takeover
+    virtual_mac,     // the device of the virtual MAC could not be made or set up; like all additions
+                     // of a master tried again after 1 s, up to 30 s
     misconfigured,   // the master announces other addresses, or another router has priority 255
     not_owner,       // priority 255, but the interface has none of the addresses as its own
     route_add,       // a route or rule could not be added
