@@ -237,9 +237,10 @@ static __always_inline unsigned int lvs_hook(void *priv, struct sk_buff *skb,
 	x.hook = state->hook;
 	x.quoted = false;
 	x.begun = false;
-	if (x.hook != NF_INET_LOCAL_OUT)
+	if (likely(in_softirq()))
 		return lvs_packet(&x, af);
-	/* Locally made packets come in process context. */
+	/* Locally made packets come in process context, and at any hook those that
+	 * NFQUEUE gives back. */
 	local_bh_disable();
 	verdict = lvs_packet(&x, af);
 	local_bh_enable();
