@@ -372,13 +372,12 @@ static void lvs_conn_expire(struct timer_list *t)
 		queue_delayed_work(lvs_wq, &ns->resize_work, HZ);
 }
 
-static bool lvs_conn_take_down(struct lvs_conn *cp, bool even_controlling)
+bool lvs_conn_kill(struct lvs_conn *cp)
 {
 	bool ours = false;
 
 	spin_lock_bh(&cp->lock);
-	if (!(cp->flags & LVS_CONN_DEAD) &&
-	    (even_controlling || !atomic_read(&cp->n_control))) {
+	if (!(cp->flags & LVS_CONN_DEAD) && !atomic_read(&cp->n_control)) {
 		cp->flags |= LVS_CONN_DEAD;
 		ours = true;
 	}
@@ -389,11 +388,6 @@ static bool lvs_conn_take_down(struct lvs_conn *cp, bool even_controlling)
 	timer_delete_sync(&cp->timer);
 	lvs_conn_destroy(cp);
 	return true;
-}
-
-bool lvs_conn_kill(struct lvs_conn *cp)
-{
-	return lvs_conn_take_down(cp, false);
 }
 
 bool lvs_control_get(struct lvs_conn *tmpl, u32 timeout)
@@ -549,7 +543,7 @@ static void lvs_conn_sweep(struct lvs_netns *ns, bool templates, bool orphans_on
 		cp = lvs_conn_walk(ns, &at);
 		if (cp && (templates || !(READ_ONCE(cp->flags) & IP_VS_CONN_F_TEMPLATE)) &&
 		    (!orphans_only || lvs_conn_orphaned(cp)) &&
-		    lvs_conn_take_down(cp, !orphans_only) && at.skip)
+		    lvs_conn_kill(cp) && at.skip)
 			at.skip--;
 		rcu_read_unlock();
 		local_bh_enable();
@@ -572,12 +566,17 @@ int lvs_conn_net_init(struct lvs_netns *ns)
 	return lvs_tab_init(&ns->conns, 8, LVS_CONN_TAB_BITS_MAX);
 }
 
-/* The hooks are gone and a grace period is over: nothing new comes. */
+/* The hooks are gone and a grace period is over: nothing new comes.  What is
+ * left after a round is a connection whose timer takes it down, one the walk
+ * did not see for another that left, or a template above one of these. */
 void lvs_conn_net_exit(struct lvs_netns *ns)
 {
-	while (atomic_read(&ns->conns.count)) {
+	for (;;) {
 		lvs_conn_sweep(ns, false, false);
 		lvs_conn_sweep(ns, true, false);
+		if (!atomic_read(&ns->conns.count))
+			break;
+		schedule_timeout_uninterruptible(1);
 	}
 }
 
