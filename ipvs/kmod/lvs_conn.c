@@ -33,12 +33,13 @@ static __always_inline bool lvs_same_addr(u8 af, const __be32 *a, const __be32 *
 	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]));
 }
 
+/* What is being taken down is no longer found, nor in the way of another with its key. */
 static __always_inline bool lvs_conn_is_client(const struct lvs_conn *cp, u8 af, u8 proto,
 					       const __be32 *caddr, __be16 cport)
 {
 	return cp->cport == cport && cp->proto == proto && cp->af == af &&
 	       lvs_same_addr(af, lvs_end_addr(cp, af, LVS_CLIENT), caddr) &&
-	       !(READ_ONCE(cp->flags) & IP_VS_CONN_F_TEMPLATE);
+	       !(READ_ONCE(cp->flags) & (IP_VS_CONN_F_TEMPLATE | LVS_CONN_DEAD));
 }
 
 static __always_inline struct lvs_conn *
@@ -121,13 +122,13 @@ static u32 lvs_template_hash(const struct lvs_netns *ns, const struct lvs_conn_s
 	return lvs_hash_words(&ns->key, w, 5);
 }
 
-/* Same key, and both templates or both connections? */
+/* Same key, both templates or both connections, and not just going away? */
 static bool lvs_conn_is_spec(const struct lvs_conn *cp, const struct lvs_conn_spec *s)
 {
 	return cp->vport == s->vport && cp->cport == s->cport && cp->proto == s->proto &&
 	       cp->af == s->af && lvs_same_addr(s->af, lvs_conn_addr(cp, LVS_CLIENT), s->caddr) &&
 	       lvs_same_addr(s->af, lvs_conn_addr(cp, LVS_VIRTUAL), s->vaddr) &&
-	       !((READ_ONCE(cp->flags) ^ s->flags) & IP_VS_CONN_F_TEMPLATE);
+	       !((READ_ONCE(cp->flags) ^ s->flags) & (IP_VS_CONN_F_TEMPLATE | LVS_CONN_DEAD));
 }
 
 struct lvs_conn *lvs_template_find(struct lvs_netns *ns, const struct lvs_conn_spec *s)

@@ -85,7 +85,10 @@ static enum lvs_keep lvs_consider(struct lvs_ctx *x, struct lvs_conn *cp)
 			lvs_conn_kill(cp);
 		return LVS_DROP;
 	}
-	return lvs_conn_kill(cp) ? LVS_RENEW : LVS_KEEP;
+	if (lvs_conn_kill(cp))
+		return LVS_RENEW;
+	/* Somebody else takes it down, or it has others under it. */
+	return READ_ONCE(cp->flags) & LVS_CONN_DEAD ? LVS_RENEW : LVS_KEEP;
 }
 
 static unsigned int lvs_forward(struct lvs_ctx *x, struct lvs_conn *cp)
