@@ -189,6 +189,8 @@ static unsigned int lvs_gather(struct lvs_ctx *x)
 	local_bh_enable();
 	if (err)
 		return NF_STOLEN;
+	/* Pieces that had DF give a whole that has it, and leave as they came. */
+	x->skb->ignore_df = 1;
 	ip_send_check(ip_hdr(x->skb));
 	return lvs_parse_ip(x->skb, 0, AF_INET, &x->pkt) ? NF_DROP : NF_ACCEPT;
 }
