@@ -532,24 +532,28 @@ static bool lvs_conn_orphaned(const struct lvs_conn *cp)
 	return cp->dest && !(READ_ONCE(cp->dest->server.flags) & LVS_SERVER_AVAILABLE);
 }
 
-/* One pass over the table; connections before the templates that control them. */
-static void lvs_conn_sweep(struct lvs_netns *ns, bool templates, bool orphans_only)
+/* One pass over the table; connections before the templates that control them.
+ * True when it took something down. */
+static bool lvs_conn_sweep(struct lvs_netns *ns, bool templates, bool orphans_only)
 {
 	struct lvs_tab_cursor at = {};
 	struct lvs_conn *cp;
+	bool any = false;
 
 	do {
 		local_bh_disable();
 		rcu_read_lock();
 		cp = lvs_conn_walk(ns, &at);
 		if (cp && (templates || !(READ_ONCE(cp->flags) & IP_VS_CONN_F_TEMPLATE)) &&
-		    (!orphans_only || lvs_conn_orphaned(cp)) &&
-		    lvs_conn_kill(cp) && at.skip)
-			at.skip--;
+		    (!orphans_only || lvs_conn_orphaned(cp)) && lvs_conn_kill(cp)) {
+			any = true;
+			at.skip -= !!at.skip;
+		}
 		rcu_read_unlock();
 		local_bh_enable();
 		cond_resched();
 	} while (cp);
+	return any;
 }
 
 /* expire_nodest_conn: connections of servers that were removed end at once. */
@@ -557,9 +561,9 @@ void lvs_nodest_run(struct work_struct *work)
 {
 	struct lvs_netns *ns = container_of(to_delayed_work(work), struct lvs_netns, nodest_work);
 
-	lvs_conn_sweep(ns, false, true);
-	/* Their templates have nothing below them any more. */
-	lvs_conn_sweep(ns, true, true);
+	/* A pass may miss one.  Templates come last, with nothing below them any more. */
+	while (lvs_conn_sweep(ns, false, true) || lvs_conn_sweep(ns, true, true))
+		;
 }
 
 int lvs_conn_net_init(struct lvs_netns *ns)
