@@ -33,12 +33,13 @@ static __always_inline bool lvs_same_addr(u8 af, const __be32 *a, const __be32 *
 	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]));
 }
 
+/* What is being taken down is no longer found, nor in the way of another with its key. */
 static __always_inline bool lvs_conn_is_client(const struct lvs_conn *cp, u8 af, u8 proto,
 					       const __be32 *caddr, __be16 cport)
 {
 	return cp->cport == cport && cp->proto == proto && cp->af == af &&
 	       lvs_same_addr(af, lvs_end_addr(cp, af, LVS_CLIENT), caddr) &&
-	       !(READ_ONCE(cp->flags) & IP_VS_CONN_F_TEMPLATE);
+	       !(READ_ONCE(cp->flags) & (IP_VS_CONN_F_TEMPLATE | LVS_CONN_DEAD));
 }
 
 static __always_inline struct lvs_conn *
@@ -121,13 +122,13 @@ static u32 lvs_template_hash(const struct lvs_netns *ns, const struct lvs_conn_s
 	return lvs_hash_words(&ns->key, w, 5);
 }
 
-/* Same key, and both templates or both connections? */
+/* Same key, both templates or both connections, and not just going away? */
 static bool lvs_conn_is_spec(const struct lvs_conn *cp, const struct lvs_conn_spec *s)
 {
 	return cp->vport == s->vport && cp->cport == s->cport && cp->proto == s->proto &&
 	       cp->af == s->af && lvs_same_addr(s->af, lvs_conn_addr(cp, LVS_CLIENT), s->caddr) &&
 	       lvs_same_addr(s->af, lvs_conn_addr(cp, LVS_VIRTUAL), s->vaddr) &&
-	       !((READ_ONCE(cp->flags) ^ s->flags) & IP_VS_CONN_F_TEMPLATE);
+	       !((READ_ONCE(cp->flags) ^ s->flags) & (IP_VS_CONN_F_TEMPLATE | LVS_CONN_DEAD));
 }
 
 struct lvs_conn *lvs_template_find(struct lvs_netns *ns, const struct lvs_conn_spec *s)
@@ -372,13 +373,12 @@ static void lvs_conn_expire(struct timer_list *t)
 		queue_delayed_work(lvs_wq, &ns->resize_work, HZ);
 }
 
-static bool lvs_conn_take_down(struct lvs_conn *cp, bool even_controlling)
+bool lvs_conn_kill(struct lvs_conn *cp)
 {
 	bool ours = false;
 
 	spin_lock_bh(&cp->lock);
-	if (!(cp->flags & LVS_CONN_DEAD) &&
-	    (even_controlling || !atomic_read(&cp->n_control))) {
+	if (!(cp->flags & LVS_CONN_DEAD) && !atomic_read(&cp->n_control)) {
 		cp->flags |= LVS_CONN_DEAD;
 		ours = true;
 	}
@@ -389,11 +389,6 @@ static bool lvs_conn_take_down(struct lvs_conn *cp, bool even_controlling)
 	timer_delete_sync(&cp->timer);
 	lvs_conn_destroy(cp);
 	return true;
-}
-
-bool lvs_conn_kill(struct lvs_conn *cp)
-{
-	return lvs_conn_take_down(cp, false);
 }
 
 bool lvs_control_get(struct lvs_conn *tmpl, u32 timeout)
@@ -537,24 +532,28 @@ static bool lvs_conn_orphaned(const struct lvs_conn *cp)
 	return cp->dest && !(READ_ONCE(cp->dest->server.flags) & LVS_SERVER_AVAILABLE);
 }
 
-/* One pass over the table; connections before the templates that control them. */
-static void lvs_conn_sweep(struct lvs_netns *ns, bool templates, bool orphans_only)
+/* One pass over the table; connections before the templates that control them.
+ * True when it took something down. */
+static bool lvs_conn_sweep(struct lvs_netns *ns, bool templates, bool orphans_only)
 {
 	struct lvs_tab_cursor at = {};
 	struct lvs_conn *cp;
+	bool any = false;
 
 	do {
 		local_bh_disable();
 		rcu_read_lock();
 		cp = lvs_conn_walk(ns, &at);
 		if (cp && (templates || !(READ_ONCE(cp->flags) & IP_VS_CONN_F_TEMPLATE)) &&
-		    (!orphans_only || lvs_conn_orphaned(cp)) &&
-		    lvs_conn_take_down(cp, !orphans_only) && at.skip)
-			at.skip--;
+		    (!orphans_only || lvs_conn_orphaned(cp)) && lvs_conn_kill(cp)) {
+			any = true;
+			at.skip -= !!at.skip;
+		}
 		rcu_read_unlock();
 		local_bh_enable();
 		cond_resched();
 	} while (cp);
+	return any;
 }
 
 /* expire_nodest_conn: connections of servers that were removed end at once. */
@@ -562,9 +561,9 @@ void lvs_nodest_run(struct work_struct *work)
 {
 	struct lvs_netns *ns = container_of(to_delayed_work(work), struct lvs_netns, nodest_work);
 
-	lvs_conn_sweep(ns, false, true);
-	/* Their templates have nothing below them any more. */
-	lvs_conn_sweep(ns, true, true);
+	/* A pass may miss one.  Templates come last, with nothing below them any more. */
+	while (lvs_conn_sweep(ns, false, true) || lvs_conn_sweep(ns, true, true))
+		;
 }
 
 int lvs_conn_net_init(struct lvs_netns *ns)
@@ -572,12 +571,17 @@ int lvs_conn_net_init(struct lvs_netns *ns)
 	return lvs_tab_init(&ns->conns, 8, LVS_CONN_TAB_BITS_MAX);
 }
 
-/* The hooks are gone and a grace period is over: nothing new comes. */
+/* The hooks are gone and a grace period is over: nothing new comes.  What is
+ * left after a round is a connection whose timer takes it down, one the walk
+ * did not see for another that left, or a template above one of these. */
 void lvs_conn_net_exit(struct lvs_netns *ns)
 {
-	while (atomic_read(&ns->conns.count)) {
+	for (;;) {
 		lvs_conn_sweep(ns, false, false);
 		lvs_conn_sweep(ns, true, false);
+		if (!atomic_read(&ns->conns.count))
+			break;
+		schedule_timeout_uninterruptible(1);
 	}
 }
 

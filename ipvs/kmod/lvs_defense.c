@@ -85,16 +85,22 @@ static bool lvs_is_droppable(const struct lvs_conn *cp)
 	       !get_random_u32_below(packets);
 }
 
+/* In one go: what is taken down still leads to its neighbour. */
 static void lvs_drop_bucket(struct lvs_netns *ns, u32 bucket)
 {
-	struct lvs_tab_cursor at = { .bucket = bucket };
+	const struct lvs_buckets *b;
 	struct lvs_conn *cp;
+	struct lvs_node *n;
 
 	local_bh_disable();
 	rcu_read_lock();
-	while ((cp = lvs_conn_walk(ns, &at)) && at.bucket == bucket)
-		if (lvs_is_droppable(cp) && lvs_conn_kill(cp) && at.skip)
-			at.skip--;
+	b = rcu_dereference(ns->conns.cur);
+	n = bucket <= b->mask ? lvs_head(&b->head[bucket]) : NULL;
+	for (; n; n = rcu_dereference(n->next)) {
+		cp = container_of(n, struct lvs_conn, node);
+		if (lvs_is_droppable(cp))
+			lvs_conn_kill(cp);
+	}
 	rcu_read_unlock();
 	local_bh_enable();
 }

@@ -522,6 +522,8 @@ void lvs_dest_unlink(struct lvs_service *svc, struct lvs_dest *dest, bool tell)
 	lvs_counts_add(&svc->retained, &had);
 	lvs_dest_forget_route(dest);
 	lvs_trash_put(dest);
+	if (READ_ONCE(svc->ns->sysctl.expire_nodest_conn) && lvs_dest_held(dest) && !svc->ns->dying)
+		queue_delayed_work(lvs_wq, &svc->ns->nodest_work, 1);
 }
 
 static void lvs_dest_tables_fit(struct lvs_netns *ns)
@@ -601,8 +603,6 @@ int lvs_dest_del(struct lvs_service *svc, const struct lvs_dest_key *key)
 	if (!dest)
 		return -ENOENT;
 	lvs_dest_unlink(svc, dest, true);
-	if (READ_ONCE(svc->ns->sysctl.expire_nodest_conn) && lvs_dest_held(dest))
-		queue_delayed_work(lvs_wq, &svc->ns->nodest_work, 1);
 	svc->ns->genid++;
 	lvs_event_changed(svc->ns, LVS_EV_DEST_REMOVED, svc, dest);
 	return 0;

@@ -85,7 +85,10 @@ static enum lvs_keep lvs_consider(struct lvs_ctx *x, struct lvs_conn *cp)
 			lvs_conn_kill(cp);
 		return LVS_DROP;
 	}
-	return lvs_conn_kill(cp) ? LVS_RENEW : LVS_KEEP;
+	if (lvs_conn_kill(cp))
+		return LVS_RENEW;
+	/* Somebody else takes it down, or it has others under it. */
+	return READ_ONCE(cp->flags) & LVS_CONN_DEAD ? LVS_RENEW : LVS_KEEP;
 }
 
 static unsigned int lvs_forward(struct lvs_ctx *x, struct lvs_conn *cp)
@@ -186,6 +189,8 @@ static unsigned int lvs_gather(struct lvs_ctx *x)
 	local_bh_enable();
 	if (err)
 		return NF_STOLEN;
+	/* Pieces that had DF give a whole that has it, and leave as they came. */
+	x->skb->ignore_df = 1;
 	ip_send_check(ip_hdr(x->skb));
 	return lvs_parse_ip(x->skb, 0, AF_INET, &x->pkt) ? NF_DROP : NF_ACCEPT;
 }
@@ -237,9 +242,10 @@ static __always_inline unsigned int lvs_hook(void *priv, struct sk_buff *skb,
 	x.hook = state->hook;
 	x.quoted = false;
 	x.begun = false;
-	if (x.hook != NF_INET_LOCAL_OUT)
+	if (likely(in_softirq()))
 		return lvs_packet(&x, af);
-	/* Locally made packets come in process context. */
+	/* Locally made packets come in process context, and at any hook those that
+	 * NFQUEUE gives back. */
 	local_bh_disable();
 	verdict = lvs_packet(&x, af);
 	local_bh_enable();

@@ -132,6 +132,7 @@ static unsigned int lvs_icmp_on(struct lvs_ctx *x, const struct lvs_quote *q,
 	    skb_cow_head(x->skb, LL_RESERVED_SPACE(dst->dev)))
 		return NF_DROP;
 	lvs_untrack(x->skb, cp);
+	x->skb->ignore_df = 1;
 	return lvs_send(x, dst);
 }
 

@@ -23,7 +23,7 @@ static void lvs_cache_place(const struct lvs_cache *c, const struct lvs_pick *p,
 
 static bool lvs_entry_expired(const struct lvs_entry *e, u32 now, int expiration)
 {
-	return now - READ_ONCE(e->seen) > (u32)max(expiration, 0);
+	return lvs_cache_age(READ_ONCE(e->seen), now) > max(expiration, 0);
 }
 
 struct lvs_entry *lvs_cache_find(struct lvs_cache *c, const struct lvs_pick *p, int expiration)
@@ -55,7 +55,8 @@ static struct lvs_entry *lvs_cache_victim(struct lvs_cache *c, u32 set, u32 tag,
 		e = lvs_cache_way(c, set, way);
 		if (e->tag == tag)
 			return e;
-		if (!victim || (victim->tag && (!e->tag || now - e->seen > now - victim->seen)))
+		if (!victim || (victim->tag && (!e->tag || lvs_cache_age(e->seen, now) >
+							   lvs_cache_age(victim->seen, now))))
 			victim = e;
 	}
 	return victim;

@@ -42,6 +42,12 @@ struct lvs_local {
 int lvs_local_start(struct lvs_sched_inst *inst, u32 members);
 void lvs_local_stop(struct lvs_sched_inst *inst);
 
+/* Negative when another CPU's clock, read after @now, set @then. */
+static inline s32 lvs_cache_age(u32 then, u32 now)
+{
+	return (s32)(now - then);
+}
+
 /* wlc, and who is roomy. */
 struct lvs_load lvs_load_local(const struct lvs_server *s);
 

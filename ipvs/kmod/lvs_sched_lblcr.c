@@ -86,7 +86,8 @@ static void lblcr_join(struct lvs_sched_inst *inst, struct lvs_entry *e, u32 id,
 
 static bool lblcr_is_old(const struct lvs_entry *e, u32 now, int expiration)
 {
-	return lblcr_size(e) > 1 && now - READ_ONCE(e->changed) > (u32)max(expiration, 0);
+	return lblcr_size(e) > 1 &&
+	       lvs_cache_age(READ_ONCE(e->changed), now) > max(expiration, 0);
 }
 
 static void lblcr_shrink(struct lvs_sched_inst *inst, struct lvs_entry *e, u32 now,

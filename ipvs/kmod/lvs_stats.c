@@ -95,8 +95,10 @@ static void lvs_raw_netns(struct lvs_netns *ns, struct lvs_counts *sum)
 	unsigned long id;
 
 	lvs_counts_add(sum, &ns->retained);
-	xa_for_each(&ns->service_ids, id, svc)
+	xa_for_each(&ns->service_ids, id, svc) {
 		lvs_raw_service(svc, sum);
+		cond_resched();
+	}
 }
 
 void lvs_netns_stats(struct lvs_netns *ns, struct lvs_stats *out)
@@ -107,8 +109,10 @@ void lvs_netns_stats(struct lvs_netns *ns, struct lvs_stats *out)
 	memset(out, 0, sizeof(*out));
 	lvs_raw_netns(ns, &out->counts);
 	lvs_counts_sub(&out->counts, &ns->zero);
-	xa_for_each(&ns->service_ids, id, svc)
+	xa_for_each(&ns->service_ids, id, svc) {
 		lvs_rates_service(svc, &out->rates);
+		cond_resched();
+	}
 	lvs_rates_round(ns, &out->rates);
 }
 
@@ -125,6 +129,7 @@ void lvs_netns_cpu_counts(struct lvs_netns *ns, int cpu, struct lvs_counts *out)
 			lvs_read_cpu(per_cpu_ptr(lvs_dest_of(s)->stats, cpu), &c);
 			lvs_counts_add(out, &c);
 		}
+		cond_resched();
 	}
 	/* What is gone belongs to no CPU any more; it is told with the first,
 	 * so that the lines still add up and never go back. */
@@ -172,8 +177,10 @@ void lvs_zero_all(struct lvs_netns *ns)
 	struct lvs_service *svc;
 	unsigned long id;
 
-	xa_for_each(&ns->service_ids, id, svc)
+	xa_for_each(&ns->service_ids, id, svc) {
 		lvs_zero_one(svc);
+		cond_resched();
+	}
 	memset(&ns->zero, 0, sizeof(ns->zero));
 	lvs_raw_netns(ns, &ns->zero);
 	ns->genid++;

@@ -26,19 +26,21 @@ static struct lvs_node *lvs_next(const struct lvs_node *n)
 	return rcu_dereference_protected(n->next, 1);
 }
 
-static struct lvs_buckets *lvs_buckets_alloc(u8 bits)
+static struct lvs_buckets *lvs_buckets_alloc(u8 bits, u32 nth)
 {
 	struct lvs_buckets *b;
 
 	b = kvzalloc(sizeof(*b) + (sizeof(b->head[0]) << bits), GFP_KERNEL_ACCOUNT);
-	if (b)
-		b->mask = (1U << bits) - 1;
+	if (!b)
+		return NULL;
+	b->mask = (1U << bits) - 1;
+	b->nth = nth;
 	return b;
 }
 
 int lvs_tab_init(struct lvs_tab *tab, u8 min_bits, u8 max_bits)
 {
-	struct lvs_buckets *b = lvs_buckets_alloc(min_bits);
+	struct lvs_buckets *b = lvs_buckets_alloc(min_bits, 1);
 
 	if (!b)
 		return -ENOMEM;
@@ -217,7 +219,7 @@ int lvs_tab_resize(struct lvs_tab *tab)
 
 	if (bits == lvs_tab_bits(old))
 		return 0;
-	b = lvs_buckets_alloc(bits);
+	b = lvs_buckets_alloc(bits, old->nth + 1 ?: 1);
 	if (!b)
 		return -ENOMEM;
 	/* A writer that still holds the array before @old would put its entry
@@ -267,11 +269,28 @@ static struct lvs_node *lvs_walk_one(const struct lvs_buckets *b, u32 base,
 	return NULL;
 }
 
+/*
+ * The table was resized since the last call.  If the walk was in what is the new
+ * array now it goes on there.  Otherwise it begins anew: what was in front of it
+ * may be behind it, for it passed over buckets that had been moved already.
+ */
+static void lvs_walk_moved(const struct lvs_buckets *b, struct lvs_tab_cursor *at)
+{
+	if (b->nth == at->nth + 1 && at->bucket > at->mask)
+		at->bucket -= at->mask + 1;
+	else
+		at->bucket = at->skip = 0;
+}
+
 struct lvs_node *lvs_tab_walk(const struct lvs_tab *tab, struct lvs_tab_cursor *at)
 {
 	const struct lvs_buckets *b = rcu_dereference(tab->cur), *future;
 	struct lvs_node *n = NULL;
 
+	if (unlikely(at->nth && at->nth != b->nth))
+		lvs_walk_moved(b, at);
+	at->nth = b->nth;
+	at->mask = b->mask;
 	if (at->bucket <= b->mask)
 		n = lvs_walk_one(b, 0, at);
 	if (n)

@@ -26,6 +26,7 @@ struct lvs_node {
 
 struct lvs_buckets {
 	u32 mask;
+	u32 nth;				/* array of this table, from 1 on */
 	struct lvs_buckets __rcu *future;	/* being filled from here */
 	struct rcu_head rcu;
 	unsigned long head[];
@@ -120,12 +121,16 @@ lvs_tab_next(const struct lvs_node *n, u32 hash, const struct lvs_buckets **b)
 /*
  * Walk of everything, resumable: start from a zeroed cursor, under
  * rcu_read_lock(); the lock may be dropped between calls.  An entry present
- * during the whole walk may be seen twice if the table is resized in between,
- * and is never missed otherwise.
+ * during the whole walk is seen, more than once perhaps if others come or the
+ * table is resized meanwhile: then the walk may begin anew, once for each time.
+ * The place in a chain is a number, though: who removes the entry it was given
+ * last takes one off @skip, and where somebody else removes one that the walk is
+ * past, it misses the next.
  */
 struct lvs_tab_cursor {
 	u32 bucket;
 	u32 skip;
+	u32 mask, nth;		/* of the array that @bucket counts from */
 };
 struct lvs_node *lvs_tab_walk(const struct lvs_tab *tab, struct lvs_tab_cursor *at);
 

@@ -320,8 +320,8 @@ static __always_inline unsigned int lvs_xmit_routed(struct lvs_ctx *x, struct lv
 		return NF_DROP;
 	if (masq)
 		lvs_nfct_alter(x->skb, cp);
-	else
-		x->skb->ignore_df = 1;
+	/* lvs_too_big() has decided.  What came in pieces that had DF has it now. */
+	x->skb->ignore_df = 1;
 	lvs_untrack_here(x->skb, cp);
 	return lvs_send(x, dst);
 }

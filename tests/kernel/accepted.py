@@ -89,6 +89,8 @@ RULES: tuple[Rule, ...] = (
          "the timer has run"),
     Rule("random_mutations_026", "*", "an error that quotes a packet shorter than its own header is nobody's and goes on as "
          "it came; stock follows it"),
+    Rule("fragmented_with_df", "*", "what came in pieces leaves in pieces if these fit, and its DF was theirs; stock tells the "
+         "client that the whole is too big, which it never sent"),
     Rule("hooks_nat?", "*/show:nft list ruleset/out/*", "in FORWARD replies are looked at where stock looks at errors, at 99, "
          "and not at 100", _sees_untracked),
     Rule("hooks_come_and_go", "*/show:nft list hooks/out/*", "both directions are one function, at the first of stock's "

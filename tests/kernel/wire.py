@@ -166,12 +166,12 @@ def padding_option(octets: int = 8) -> bytes:
     return bytes([octets // 8 - 1, 1, octets - 4]) + b"\0" * (octets - 4)
 
 
-def fragments4(packet: bytes, size: int, ident: int = 0x4242) -> list[bytes]:
+def fragments4(packet: bytes, size: int, ident: int = 0x4242, df: bool = False) -> list[bytes]:
     """An unfragmented IPv4 packet without options in fragments of `size` (a multiple of 8) payload octets."""
     source, target, protocol, body = packet[12:16], packet[16:20], packet[9], packet[20:]
     out = []
     for begin in range(0, len(body), size):
-        out.append(ip4(source, target, raw(protocol, body[begin:begin + size]), ttl=packet[8], ident=ident, df=False,
+        out.append(ip4(source, target, raw(protocol, body[begin:begin + size]), ttl=packet[8], ident=ident, df=df,
                        mf=begin + size < len(body), offset=begin))
     return out
 

@@ -102,7 +102,7 @@ static u32 weak_hash(u32 key)
 
 static u32 count_walk(struct lvs_tab *t)
 {
-	struct lvs_tab_cursor at = { 0, 0 };
+	struct lvs_tab_cursor at = {};
 	u32 n = 0;
 
 	while (lvs_tab_walk(t, &at))
@@ -206,6 +206,116 @@ static void test_tab_no_memory(void)
 	lvs_tab_free(&t);
 }
 
+static void fit(struct lvs_tab *t)
+{
+	while (lvs_tab_wants_resize(t))
+		CHECK(!lvs_tab_resize(t));
+}
+
+/* lvs_tab_resize() in steps, to any size, for a walk to be in the middle of it. */
+struct mover {
+	struct lvs_tab *tab;
+	u32 next;
+	bool at_work;
+};
+
+static void mover_step(struct mover *m)
+{
+	struct lvs_buckets *old = m->tab->cur;
+	u32 n = 1 + (u32)random() % (old->mask + 1);
+
+	if (!m->at_work) {
+		old->future = lvs_buckets_alloc(3 + (u8)(random() % 6), old->nth + 1);
+		m->next = 0;
+		m->at_work = true;
+		return;
+	}
+	for (; n && m->next <= old->mask; n--, m->next++) {
+		lvs_lock_slot(&old->head[m->next]);
+		while (lvs_move_last(&old->head[m->next], old->future))
+			;
+		lvs_unlock_slot(&old->head[m->next]);
+	}
+	if (m->next <= old->mask)
+		return;
+	m->tab->cur = old->future;
+	m->at_work = false;
+	free(old);
+}
+
+/* A walk sees everything that is there all the time, however often the table is
+ * resized between its steps and whoever else comes, and it ends. */
+static void test_tab_walk(void)
+{
+	enum { THERE = 150, LATER = 100, WALKS = 3000 };
+	static struct item items[THERE + LATER];
+	u32 i, k, walk, steps, seen, hash;
+	struct mover mover;
+	struct lvs_node *n;
+	struct lvs_tab t;
+
+	for (walk = 0; walk < WALKS; walk++) {
+		struct lvs_tab_cursor at = {};
+		u32 turns = walk % 10, came = 0;
+
+		memset(items, 0, sizeof(items));
+		CHECK(!lvs_tab_init(&t, 3 + random() % 6, 20));
+		mover = (struct mover){ .tab = &t };
+		for (i = 0; i < THERE; i++) {
+			hash = walk & 1 ? weak_hash(i) : i * 2654435761u;
+			lvs_tab_insert(&t, &items[i].node, hash, NULL, NULL);
+		}
+		for (steps = seen = 0; (n = lvs_tab_walk(&t, &at)); steps++) {
+			i = (u32)(container_of(n, struct item, node) - items);
+			seen += i < THERE && !items[i].in;
+			items[i].in = true;
+			CHECK(steps < 40 * (THERE + LATER));
+			if (random() % 40 == 0)
+				for (k = 0; k < turns; k++)
+					mover_step(&mover);
+			if (random() % 4 == 0 && came < LATER) {
+				i = THERE + came++;
+				lvs_tab_insert(&t, &items[i].node, (u32)random(), NULL, NULL);
+			}
+			if (steps > 20 * (THERE + LATER))
+				turns = 0;
+		}
+		CHECK(seen == THERE);
+		if (mover.at_work)
+			free(t.cur->future);
+		lvs_tab_free(&t);
+	}
+}
+
+/* Most leave in the middle of a walk and the table shrinks: who stayed is seen. */
+static void test_tab_walk_shrink(void)
+{
+	enum { BEFORE = 4000, AFTER = 200 };
+	struct item *items = calloc(BEFORE, sizeof(*items));
+	struct lvs_tab_cursor at = {};
+	u32 i, steps = 0, seen = 0;
+	struct lvs_node *n;
+	struct lvs_tab t;
+
+	CHECK(!lvs_tab_init(&t, 3, 20));
+	for (i = 0; i < BEFORE; i++)
+		lvs_tab_insert(&t, &items[i].node, (i + 1) * 2654435761u, NULL, NULL);
+	fit(&t);
+	while ((n = lvs_tab_walk(&t, &at))) {
+		i = (u32)(container_of(n, struct item, node) - items);
+		seen += i < AFTER && !items[i].in;
+		items[i].in = true;
+		if (++steps != BEFORE / 2)
+			continue;
+		for (i = AFTER; i < BEFORE; i++)
+			lvs_tab_remove(&t, &items[i].node);
+		fit(&t);
+	}
+	CHECK(seen == AFTER && steps <= BEFORE / 2 + AFTER);
+	lvs_tab_free(&t);
+	free(items);
+}
+
 /* Readers never miss an entry that is there all the time, while others come and
  * go and the table grows and shrinks around it. */
 enum { READERS = 2, FIXED = 512, MOVING = 4096, ROUNDS = 6 };
@@ -242,12 +352,6 @@ static void wait_for_readers(void)
 		while (__atomic_load_n(&readers[i].passes, __ATOMIC_SEQ_CST) - at < 2)
 			sched_yield();
 	}
-}
-
-static void fit(struct lvs_tab *t)
-{
-	while (lvs_tab_wants_resize(t))
-		CHECK(!lvs_tab_resize(t));
 }
 
 static void test_tab_readers(void)
@@ -614,6 +718,8 @@ int main(void)
 	test_tab_insert_twice();
 	test_tab_expect();
 	test_tab_no_memory();
+	test_tab_walk();
+	test_tab_walk_shrink();
 	test_tab_readers();
 	test_tcp();
 	test_sctp();

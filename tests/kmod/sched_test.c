@@ -134,6 +134,70 @@ static void test_cache_bound(void)
 	world_end(&w);
 }
 
+/* One CPU read the clock, then another one used an entry a jiffy later: it is not
+ * old for the first, neither to find nor to sweep nor to make room. */
+static void test_cache_clock_behind(const char *name)
+{
+	struct lvs_local *l;
+	struct lvs_entry *e;
+	struct lvs_pick p;
+	struct world w;
+	u32 i, set, tag, left = 0;
+
+	at_name = name;
+	world_init(&w);
+	for (i = 0; i < 4; i++)
+		world_add(&w, 1000);
+	world_bind(&w, name);
+	l = lvs_sched_priv(w.pool.inst);
+	w.now++;
+	for (i = 0; i < 64; i++) {
+		p = pick_of(&w, 1, i);
+		lvs_sched_pick(&w.pool, &p);
+	}
+	lvs_sched_tick(&w.pool, w.now - 1);
+	for (i = 0; i < 64; i++) {
+		p = pick_of(&w, 1, i);
+		p.now--;
+		left += lvs_cache_find(&l->cache, &p, 1000) != NULL;
+	}
+	CHECK(left == 64);
+	/* A full set: the idle one goes, not the one that is ahead. */
+	lvs_cache_place(&l->cache, &p, &set, &tag);
+	for (i = 0; i < LVS_CACHE_WAYS; i++) {
+		e = lvs_cache_way(&l->cache, set, i);
+		e->tag = 2 + i;
+		e->seen = (u32)p.now + 1 - (i == 5 ? 10 : 0);
+	}
+	CHECK(lvs_cache_victim(&l->cache, set, tag, (u32)p.now) == lvs_cache_way(&l->cache, set, 5));
+	world_end(&w);
+}
+
+/* A set that changed a jiffy after the clock was read loses nobody. */
+static void test_set_clock_behind(void)
+{
+	struct lvs_entry *e;
+	struct lvs_pick p;
+	struct world w;
+
+	at_name = "lblcr";
+	world_init(&w);
+	world_add(&w, 1);
+	world_add(&w, 1);
+	world_bind(&w, "lblcr");
+	p = pick_of(&w, 1, 1);
+	move_counts(&w, lvs_sched_pick(&w.pool, &p), 2, 2);
+	w.now++;
+	p = pick_of(&w, 1, 1);
+	CHECK(lvs_sched_pick(&w.pool, &p)->id == 1);
+	e = lvs_cache_find(&((struct lvs_local *)lvs_sched_priv(w.pool.inst))->cache, &p, 1000);
+	CHECK(e && lblcr_size(e) == 2);
+	p.now--;
+	lvs_sched_pick(&w.pool, &p);
+	CHECK(lblcr_size(e) == 2);
+	world_end(&w);
+}
+
 /* The lock is taken: what changes meanwhile is heard when it is free again. */
 static void test_postponed(void)
 {
@@ -172,6 +236,9 @@ int main(void)
 	at_seed = at_step = 0;
 	test_lblc_ignores_threshold();
 	test_cache_bound();
+	test_cache_clock_behind("lblc");
+	test_cache_clock_behind("lblcr");
+	test_set_clock_behind();
 	test_postponed();
 	puts("sched: all fine");
 	return 0;

@@ -3,8 +3,8 @@
 
 from case import (BYPASS, CASES, DROUTE, GRE, GUE, IPIP, LOCALNODE, MASQ, ONEPACKET, TUNNEL, VIP, VIP6, case)
 from stage import CLIENTS, CLIENTS6, NARROW, NARROW6, SERVERS, SERVERS6
-from wire import (ACK, DESTINATION, ESP, FIN, HOP_BY_HOP, PSH, ROUTING, RST, SYN, AH, chunk, ip, ip4, ip6, padding_option,
-                  raw, sctp, tcp, udp)
+from wire import (ACK, DESTINATION, ESP, FIN, HOP_BY_HOP, PSH, ROUTING, RST, SYN, AH, chunk, fragments4, icmp4, ip, ip4, ip6,
+                  padding_option, raw, sctp, tcp, udp)
 
 METHODS = {
     "nat": (MASQ, None), "dr": (DROUTE, None), "ipip": (TUNNEL, (IPIP, 0, 0)), "gre": (TUNNEL, (GRE, 0, 0)),
@@ -175,6 +175,31 @@ def too_big(t, clients, vip, servers):
             t.send(ip(clients[0], vip, tcp(4000 + size, 80, SYN, data=b"t" * (size - 12)), **extra), note=f"dr {size}")
             t.send(ip(clients[0], vip, sctp(4000 + size, 80, chunk(1, b"s" * (size - 8))), **extra), note=f"tun {size}")
             t.send(ip(clients[0], vip, udp(4000, 81, b"w" * size), **extra), note=f"wide tun {size}")
+    t.state()
+
+
+@case
+def fragmented_with_df(t):
+    """Fragments that themselves must not be fragmented: what is put together of them exceeds every MTU, they do not."""
+    t.cluster(("udp", VIP, 80), SERVERS[:1], method=MASQ)
+    t.cluster(("udp", VIP, 81), NARROW[:1], method=MASQ)
+    t.cluster(("udp", VIP, 82), SERVERS[:1], method=DROUTE)
+    for number in (80, 81, 82):
+        for size in (1392, 1320):
+            whole = ip(CLIENTS[0], VIP, udp(4000, number, b"u" * 2000))
+            t.send(*fragments4(whole, size, number + size, df=True), note=f"port {number}, pieces of {size}")
+    whole = ip(SERVERS[0], CLIENTS[0], udp(80, 4000, b"r" * 2000))
+    t.reply(*fragments4(whole, 1392, 0x5151, df=True), note="back")
+    t.state()
+
+
+@case
+def fragmented_error_with_df(t):
+    """An error that quotes much, in pieces, on its way to the server."""
+    t.cluster(("udp", VIP, 80), SERVERS[:1], method=MASQ)
+    t.send(ip(CLIENTS[0], VIP, udp(4000, 80)))
+    error = ip(CLIENTS[0], VIP, icmp4(3, 3, ip(VIP, CLIENTS[0], udp(80, 4000, b"q" * 1900))))
+    t.send(*fragments4(error, 1392, 0x5252, df=True), note="an error")
     t.state()
 
 

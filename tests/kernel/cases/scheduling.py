@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which server is chosen: every scheduler, with weights, load, changes; persistence; thresholds; servers that go."""
 
-from case import CASES, MASQ, ONEPACKET, PERSISTENT, SCHED1, SCHED2, SET_DEST, SET_SERVICE, VIP, VIP6, case
+from case import (CASES, DEL_SERVICE, FLUSH, MASQ, ONEPACKET, PERSISTENT, SCHED1, SCHED2, SERVICE, SET_DEST, SET_SERVICE, VIP, VIP6,
+                  case, service_key)
 from stage import CLIENTS, CLIENTS6, SERVERS, SERVERS6
 from wire import ACK, FIN, RST, SYN, chunk, ip, ip4, sctp, tcp, udp
 
@@ -301,6 +302,28 @@ def _register_removal():
 
 
 _register_removal()
+
+
+@_both
+def removal_with_service(t, clients, vip, servers):
+    """expire_nodest_conn when the servers go because their service does, alone or with all others."""
+    for nodest in (0, 1):
+        t.sysctl("expire_nodest_conn", nodest)
+        for command in (DEL_SERVICE, FLUSH):
+            for number, flags in ((80, 0), (81, PERSISTENT)):
+                t.cluster(("tcp", vip, number), servers[:1], flags=flags, timeout=100)
+                for who in clients[:3]:
+                    t.send(ip(who, vip, tcp(4000, number, SYN)))
+            t.cluster(("tcp", vip, 82), servers[1:2])
+            t.send(ip(clients[0], vip, tcp(4000, 82, SYN)))
+            for number in (80, 81):
+                if command == DEL_SERVICE:
+                    t.genl(DEL_SERVICE, [(SERVICE, service_key(("tcp", vip, number)))])
+            if command == FLUSH:
+                t.genl(FLUSH)
+            if nodest:
+                t.until_connections_end(servers[0])
+            t.state()
 
 
 @case
