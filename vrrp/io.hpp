@@ -259,8 +259,8 @@ public:
 
     // Replaces the set of routers and their trackers. An invalid set (two routers with one name, or with one
     // VRID on the same interface and family, or without addresses, or with unknown trackers) changes nothing.
-    // A tracker that stays keeps its health. Those named in `held` the operator holds from their first moment;
-    // routers that are there already stay as they are.
+    // A tracker that stays keeps its health. Those named in `held` the operator holds from their first
+    // moment; routers that are there already stay as they are.
     [[nodiscard]] Result<void> apply(std::vector<RouterSpec> routers, std::vector<TrackerSpec> trackers = {},
                                      const std::set<std::string>& held = {});
     void set_announce_rate(std::uint32_t per_second, std::uint32_t burst);

@@ -326,7 +326,8 @@ void Engine::on_links() {
     for (auto& [key, instance] : instances_) {
         const auto* link = links_.find(instance->spec().interface);
         if (changed) instance->update(now, link);
-        // That an address vanished may be what was lost; and a route that the kernel takes away it does not tell of.
+        // That an address vanished may be what was lost; and a route that the kernel takes away it does not
+        // tell of.
         if (reread || (changed && instance->depends_on_any_link())) instance->restore(now);
         for (const auto& gone : links_.removed())
             instance->on_address_removed(now, gone);

@@ -522,7 +522,8 @@ bool Instance::announce(Pacer& pacer, Time now, std::uint32_t budget) {
         for (std::uint32_t i = 0; i < allowed; ++i)
             frames[i] = announcement(addresses_[next_announcement_ + i].address, mac);
         const auto sent = host_.send_frames(index, {frames.data(), allowed});
-        if (!sent && (sent.error() == ENOBUFS || sent.error() == EAGAIN)) announces_after_ = now + kQueueDrains;
+        if (!sent && (sent.error() == ENOBUFS || sent.error() == EAGAIN))
+            announces_after_ = now + kQueueDrains;
         pacer.give_back(allowed - static_cast<std::uint32_t>(sent.value_or(0)));
         if (now < announces_after_) break;
         next_announcement_ += sent.value_or(left);  // a place that is down is announced when it is back

@@ -51,7 +51,8 @@ public:
     virtual void leave(Instance& instance, Wire& wire) = 0;
     virtual void post(AddressJob job) = 0;
     [[nodiscard]] virtual const Link* link(const std::string& name) const = 0;
-    virtual std::expected<std::size_t, int> send_frames(int index, std::span<const FrameSocket::Frame> frames) = 0;
+    virtual std::expected<std::size_t, int> send_frames(int index,
+                                                        std::span<const FrameSocket::Frame> frames) = 0;
     // Whether what a stranger causes may be told now.
     [[nodiscard]] virtual bool may_tell(Time now) = 0;
     virtual int send_frame(int index, std::span<const std::uint8_t> frame) = 0;
@@ -191,7 +192,7 @@ private:
     bool adding_ = false;
     bool missed_ = false;  // something went while it was added: once more
     std::optional<Time> restore_at_;
-    Retry restoring_again_;            // what could not be added
+    Retry restoring_again_;               // what could not be added
     std::array<int, 3> told_failures_{};  // of the last addition: device, address, route
     std::optional<Time> join_at_;
     Retry joining_again_;

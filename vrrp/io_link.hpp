@@ -80,7 +80,7 @@ private:
     std::map<int, MarkedDevice> devices_;
     std::vector<int> removed_devices_, downed_devices_;
     bool dumping_ = false;
-    bool lost_ = false;   // while dumping: notifications, or the dump's own consistency
+    bool lost_ = false;  // while dumping: notifications, or the dump's own consistency
     bool stale_ = false;
     std::uint64_t overruns_ = 0, dumps_ = 0;
     std::uint32_t seq_ = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The key tables as the manual page lvsd.toml(5). `name` in a doc text becomes bold. What several sections or kinds
-// have is described once, and named where it is there again.
+// The key tables as the manual page lvsd.toml(5). `name` in a doc text becomes bold. What several sections or
+// kinds have is described once, and named where it is there again.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -204,14 +204,16 @@ std::string keys_from(const Section& section) {
     const auto base = std::ranges::find(sections(), section.keys_of, &Section::name);
     std::vector<KeySpec> missing;
     for (const auto& key : base->keys)
-        if (std::ranges::find(section.keys, key.key, &KeySpec::key) == section.keys.end()) missing.push_back(key);
+        if (std::ranges::find(section.keys, key.key, &KeySpec::key) == section.keys.end())
+            missing.push_back(key);
     const auto owner = is_inline(base->name) ? fmt::format("a {}", base->name) : title_of(base->name);
     const auto without = missing.empty() ? "" : fmt::format(", without {}", names_of(missing));
     return roff(fmt::format("The keys are those of {}{}.", owner, without)) + "\n";
 }
 
 bool is_same(const KeySpec& a, const KeySpec& b) {
-    return a.key == b.key && a.doc == b.doc && default_of(a) == default_of(b) && expectation(a) == expectation(b);
+    return a.key == b.key && a.doc == b.doc && default_of(a) == default_of(b) &&
+           expectation(a) == expectation(b);
 }
 
 // The keys of a kind: those of kinds before it by name, the others in full.
@@ -221,12 +223,14 @@ std::string keys_of(std::span<const KindSpec> kinds, std::size_t at) {
     for (const auto& earlier : kinds.first(at)) {
         std::vector<KeySpec> shared;
         std::erase_if(rest, [&](const KeySpec& key) {
-            const bool there = std::ranges::any_of(earlier.keys, [&](const auto& other) { return is_same(key, other); });
+            const bool there =
+                std::ranges::any_of(earlier.keys, [&](const auto& other) { return is_same(key, other); });
             if (there) shared.push_back(key);
             return there;
         });
         if (!shared.empty())
-            known += fmt::format(".br\n{}\n", roff(fmt::format("As in {}: {}.", earlier.kind, names_of(shared))));
+            known +=
+                fmt::format(".br\n{}\n", roff(fmt::format("As in {}: {}.", earlier.kind, names_of(shared))));
     }
     return known + entries(rest);
 }

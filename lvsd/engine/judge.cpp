@@ -205,7 +205,8 @@ void Judge::update(Time now, Service& service, std::size_t index, bool others, C
     if (serve != server.serves) {
         serve ? ++service.sums.serving : --service.sums.serving;
         server.serves = serve;
-        // After an outage nobody is spared: the first to come back would carry all that the others are spared.
+        // After an outage nobody is spared: the first to come back would carry all that the others are
+        // spared.
         if (serve && !others && !server.is_first) service.revived = now;
         const bool revives = service.revived && now - *service.revived < config.slow_start;
         const bool ramps = serve && !revives && !server.is_first && config.slow_start > Duration{} &&

@@ -25,7 +25,8 @@ struct Count {
     bool is_quiet = true;  // takes no new ones: weight 0, or not in the table
 };
 
-void add_count(Count& count, const ipvs::Table& table, const ipvs::ServiceKey& key, const ServerStatus& server) {
+void add_count(Count& count, const ipvs::Table& table, const ipvs::ServiceKey& key,
+               const ServerStatus& server) {
     const auto service = table.find(key);
     if (service == table.end()) return;
     const auto dest = service->second.dests.find(dest_key(key, server));

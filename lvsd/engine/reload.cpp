@@ -301,7 +301,8 @@ void Engine::Impl::configure(Time now, config::Config next, Changes& out) {
     const bool same_marks = before.global.check_mark == config.global.check_mark;
     const auto known = former(config);
     const auto live = keys_of(config);
-    // What left earlier and is back is no longer leaving: often a service as a whole, else the addresses that are back.
+    // What left earlier and is back is no longer leaving: often a service as a whole, else the addresses that
+    // are back.
     std::erase_if(leaving, [&](const auto& service) {
         auto& keys = service->status.keys;
         std::erase_if(keys, [&live](const auto& key) { return live.contains(key); });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Lines on their way to somebody who may not take them: a thread of its own waits for him, whoever adds one
-// never does. What comes on top of kMost is lost and counted; the count comes in its place, when there is room.
-// Never ends: at the end of the process flush() gives what is left a moment. Part of lvs_runtime.
+// never does. What comes on top of kMost is lost and counted; the count comes in its place, when there is
+// room. Never ends: at the end of the process flush() gives what is left a moment. Part of lvs_runtime.
 #pragma once
 
 #include <condition_variable>

@@ -37,7 +37,8 @@ TEST(Overrides, AreReadAsTheyWereWritten) {
 }
 
 TEST(Overrides, TimesAreThoseOfTheWallAfterARestart) {
-    const auto read = parse_overrides(encode_overrides(sample(), kHeld, kOffset), kOffset + Duration(5s).count());
+    const auto read =
+        parse_overrides(encode_overrides(sample(), kHeld, kOffset), kOffset + Duration(5s).count());
     ASSERT_TRUE(read);
     EXPECT_EQ(read->servers.at({"web", *parse_endpoint("10.0.0.1:80")}).admin->expires, Time(15s));
 }

@@ -32,7 +32,8 @@ struct FakeHost : Host {
     [[nodiscard]] const Link* link(const std::string& name) const override {
         return name == other.name ? &other : &main;
     }
-    std::expected<std::size_t, int> send_frames(int index, std::span<const FrameSocket::Frame> batch) override {
+    std::expected<std::size_t, int> send_frames(int index,
+                                                std::span<const FrameSocket::Frame> batch) override {
         const bool is_up = index == main.index ? main.up : other.up;
         if (!is_up) return std::unexpected(ENETDOWN);
         if (is_full) return std::unexpected(ENOBUFS);
@@ -246,7 +247,8 @@ TEST_F(InstanceTest, ThousandsOfJobsWaitForTheKernelAndTheSpeakerDoesNot) {
 TEST_F(InstanceTest, OneOfSeveralPeersThatCannotBeReachedIsToldOnce) {
     auto spec = router({"10.0.0.1/24"});
     use_socket(spec);
-    for (const auto* address : {"127.0.0.2", "127.255.255.255", "127.0.0.3"})  // nobody may send to the second
+    for (const auto* address :
+         {"127.0.0.2", "127.255.255.255", "127.0.0.3"})  // nobody may send to the second
         spec.peers.push_back({.address = *IpAddress::parse(address)});
     become_master(spec);
     for (int adverts = 0; adverts < 10; ++adverts)
