@@ -289,4 +289,7 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
+// What start() does first, for whoever has no routers. Fails while a speaker runs in this network namespace.
+[[nodiscard]] Result<void> clear_leftovers();
+
 }  // namespace lvs::vrrp

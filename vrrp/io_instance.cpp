@@ -78,18 +78,16 @@ void Instance::name_devices() {
         (void)place_of(route.device);
 }
 
-// True when one of them was down meanwhile: the kernel took addresses and routes away from it, some of them
-// silently. `renamed`: neighbours know another address of the hardware.
-bool Instance::find_devices(bool& renamed) {
-    bool was_down = false;
+Instance::Found Instance::find_devices() {
+    Found out;
     for (auto& other : others_)
         if (const auto* link = host_.link(other.name)) {
-            was_down = was_down || (link->up && link->ups != other.ups);
+            out.were_down = out.were_down || (link->up && link->ups != other.ups);
+            out.renamed = std::exchange(other.mac, link->mac) != link->mac || out.renamed;
             other.index = link->index;
-            renamed = std::exchange(other.mac, link->mac) != link->mac || renamed;
             if (link->up) other.ups = link->ups;
         }
-    return was_down;
+    return out;
 }
 
 bool Instance::devices_moved() const {
@@ -186,16 +184,15 @@ void Instance::update(Time now, const Link* link) {
     if (machine_.running() && (waiting != Waiting::none || link->index != index_ || devices_moved()))
         stop(now, waiting == Waiting::fault ? Reason::fault : Reason::interface);
     if (waiting != Waiting::none) return wait_for(now, waiting);
-    bool renamed = false;
-    const bool were_down = find_devices(renamed);
-    const bool was_down = std::exchange(ups_, link->ups) != link->ups;  // and up again before we looked
+    auto [were_down, renamed] = find_devices();
+    were_down = std::exchange(ups_, link->ups) != link->ups || were_down;  // and up again before we looked
     const auto& mac = spec_.virtual_mac ? virtual_mac(family_, spec_.vrid) : link->mac;
     renamed = std::exchange(mac_, mac) != mac || renamed;
     if (!machine_.running()) return begin(now, *link, source);
     machine_.handle(now, SourceChanged{source}, effects_);
     perform(now);
-    if (were_down || was_down) restore(now);
-    if ((were_down || was_down || renamed) && machine_.state() == State::master) on(now, Announce{});
+    if (were_down) restore(now);
+    if ((were_down || renamed) && machine_.state() == State::master) on(now, Announce{});
 }
 
 // RFC 9568 1.7: the owner has a virtual address as its own, outside of VRRP.
@@ -402,8 +399,7 @@ bool Instance::absorb(Time now, const RouterSpec& spec) {
     take_addresses(spec);
     take_routes(spec);
     name_devices();
-    bool renamed = false;
-    (void)find_devices(renamed);
+    find_devices();
     list_differs_ = false;
     if (!set_) return true;
     set_ = new_set(old_set->device());

@@ -146,7 +146,11 @@ private:
     void take_routes(const RouterSpec& spec);
     void name_devices();
     [[nodiscard]] bool devices_moved() const;
-    [[nodiscard]] bool find_devices(bool& renamed);
+    struct Found {
+        bool were_down = false;  // one of them, meanwhile: the kernel took addresses and routes away from it
+        bool renamed = false;    // neighbours know another address of the hardware
+    };
+    Found find_devices();
     void tell_failures(Time now, const AddressResult& result);
     void drop_device();
     [[nodiscard]] bool has(const PlacedAddress& address) const;

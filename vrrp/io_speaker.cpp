@@ -210,6 +210,10 @@ Result<void> Speaker::start() {
     return {};
 }
 
+Result<void> clear_leftovers() {
+    return Speaker({.realtime = false, .lock_memory = false}).start();
+}
+
 void Speaker::stop() {
     if (!impl_->running()) return;
     impl_->last = snapshot();

@@ -53,12 +53,10 @@ int run(const Options& options, config::Config config) {
     return 0;
 }
 
-// A speaker that starts does it.
 int clean_up() {
-    vrrp::Speaker speaker({.realtime = false, .lock_memory = false});
-    const auto started = speaker.start();
-    if (!started) log(Level::error, ev::start, to_string(started.error()));
-    return started ? 0 : 1;
+    const auto cleared = vrrp::clear_leftovers();
+    if (!cleared) log(Level::error, ev::start, to_string(cleared.error()));
+    return cleared ? 0 : 1;
 }
 
 }  // namespace lvs::app

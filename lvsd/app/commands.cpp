@@ -156,7 +156,8 @@ dbus::Answer Daemon::plan_or_apply(const dbus::Command& command) {
     if (!applies) return answer;
     if (plan.is_guarded && !command.force) {
         const auto why =
-            fmt::format("{} of {} servers would go, which is more than the guard of {}% lets pass; to do it: lvsctl apply --force",
+            fmt::format("{} of {} servers would go, which is more than the guard of {}% lets pass; to do it: "
+                        "lvsctl apply --force",
                         plan.removed, plan.before, engine_.config().global.guard);
         note_refusal({{path, 0, 0, why}});
         return refuse("Guarded", why);

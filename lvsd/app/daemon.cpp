@@ -80,7 +80,7 @@ Result<void> Daemon::start(config::Config config) {
     if (!config.routers.empty()) {
         if (auto started = start_speaker(); !started) return started;
     } else {
-        (void)vrrp::Speaker({.realtime = false, .lock_memory = false}).start();  // takes away what an lvsd with routers left when it was killed
+        (void)vrrp::clear_leftovers();  // of an lvsd with routers; while another one runs they are its own
     }
     watch_signals();
     arm_watchdog();

@@ -209,8 +209,8 @@ void Judge::update(Time now, Service& service, std::size_t index, bool others, C
         // spared.
         if (serve && !others && !server.is_first) service.revived = now;
         const bool revives = service.revived && now - *service.revived < config.slow_start;
-        const bool ramps = serve && !revives && !server.is_first && config.slow_start > Duration{} &&
-                           !service.mode.panic && others;
+        const bool ramps =
+            serve && !revives && !server.is_first && config.slow_start > Duration{} && !service.mode.panic;
         server.ramp_since = ramps ? std::optional(now) : std::nullopt;
         server.is_first = server.is_first && !serve;
     }

@@ -12,10 +12,15 @@ VIP, VIP6 = DIRECTORS.vip, DIRECTORS.vip6
 MARK = "108"  # our routing protocol number
 
 
-def config(priority, *, interval="50ms", addresses=(f"{VIP}/24",), extra="", more=""):
+def router(name, vrid, addresses, *, interface="eth0", priority=100, interval="50ms", extra=""):
+    """The table of one virtual router."""
     quoted = ", ".join(f'"{address}"' for address in addresses)
-    return (f'[virtual_router.web]\ninterface = "eth0"\nvrid = 51\npriority = {priority}\n'
-            f'advert_interval = "{interval}"\naddresses = [{quoted}]\n{extra}\n{more}\n')
+    return (f'[virtual_router.{name}]\ninterface = "{interface}"\nvrid = {vrid}\npriority = {priority}\n'
+            f'advert_interval = "{interval}"\naddresses = [{quoted}]\n{extra}\n')
+
+
+def config(priority, *, interval="50ms", addresses=(f"{VIP}/24",), extra="", more=""):
+    return router("web", 51, addresses, priority=priority, interval=interval, extra=extra) + f"{more}\n"
 
 
 def instance(director, router="web", family="ipv4"):

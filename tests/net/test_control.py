@@ -7,6 +7,7 @@ import pytest
 
 from labkit import topology
 from labkit.director import Director
+from labkit.routers import router
 from labkit.waiting import wait_for
 
 ONE = topology.dr(directors=1, servers=0, clients=0)
@@ -106,22 +107,8 @@ def test_overrides_hold_over_a_kill_and_expire(director, node):
     assert "the override of" in director.log()
 
 
-ROUTERS = """
-[virtual_router.outside]
-interface = "eth0"
-vrid = 51
-advert_interval = "50ms"
-addresses = ["192.0.2.20/24"]
-[virtual_router.inside]
-interface = "eth0"
-vrid = 52
-advert_interval = "50ms"
-addresses = ["192.0.2.21/24"]
-[virtual_router.other]
-interface = "eth0"
-vrid = 53
-advert_interval = "50ms"
-addresses = ["192.0.2.22/24"]
+ROUTERS = "".join(router(name, vrid, [f"192.0.2.{vrid - 31}/24"])
+                  for name, vrid in (("outside", 51), ("inside", 52), ("other", 53))) + """
 [sync_group.both]
 routers = ["outside", "inside"]
 """

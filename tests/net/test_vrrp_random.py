@@ -9,7 +9,7 @@ import pytest
 
 from labkit import topology
 from labkit.director import Director
-from labkit.routers import VIP, VIP6
+from labkit.routers import VIP, VIP6, router
 from labkit.waiting import wait_for
 
 LAB = {"when": "whole"}
@@ -21,29 +21,12 @@ STEPS = 40
 
 def text(node, priority, interval="50ms", addresses=(ALONE,), extra=""):
     """A router of both families, two in a group over two interfaces, one with an address elsewhere."""
-    listed = ", ".join(f'"{address}/24"' for address in addresses)
-    return f"""
-[virtual_router.both]
-interface = "eth0"
-vrid = 51
-priority = {priority}
-advert_interval = "{interval}"
-addresses = ["{VIP}/24", "{VIP6}/64"]
-track = ["flag", "wish weight -60"]
-[virtual_router.outside]
-interface = "eth0"
-vrid = 52
-priority = {priority}
-advert_interval = "{interval}"
-addresses = [{listed}]
-[virtual_router.inside]
-interface = "side0"
-vrid = 53
-priority = {priority}
-advert_interval = "{interval}"
-addresses = ["{SIDE}/24"]
-excluded_addresses = [{{ address = "203.0.113.1/32", dev = "eth0" }}]
-{extra}
+    both = {"priority": priority, "interval": interval}
+    return "".join((
+        router("both", 51, [f"{VIP}/24", f"{VIP6}/64"], extra='track = ["flag", "wish weight -60"]', **both),
+        router("outside", 52, [f"{address}/24" for address in addresses], **both),
+        router("inside", 53, [f"{SIDE}/24"], interface="side0", **both,
+               extra=f'excluded_addresses = [{{ address = "203.0.113.1/32", dev = "eth0" }}]\n{extra}'))) + f"""
 [sync_group.group]
 routers = ["outside", "inside"]
 [tracker.flag]

@@ -7,7 +7,7 @@ import pytest
 
 from labkit import topology
 from labkit.director import Director
-from labkit.routers import VIP, VIP6, config, side
+from labkit.routers import VIP, VIP6, config, router, side
 from labkit.waiting import wait_for
 
 ONE = topology.dr(directors=1, servers=0, clients=0)
@@ -47,12 +47,7 @@ def test_families_that_go_together_lose_their_interface_and_get_it_back(node):
 def test_a_group_over_two_interfaces_goes_when_either_goes(node):
     side(node)
     node.run(["ip", "addr", "add", "198.51.100.2/24", "dev", "side0"])
-    director = Director(node, config(100, more="""
-[virtual_router.inside]
-interface = "side0"
-vrid = 52
-advert_interval = "50ms"
-addresses = ["198.51.100.1/24"]
+    director = Director(node, config(100, more=router("inside", 52, ["198.51.100.1/24"], interface="side0") + """
 [sync_group.both]
 routers = ["web", "inside"]
 """)).start()
